@@ -1,0 +1,76 @@
+"""SIGTERM with many viewers: each is told, and it takes no longer than it may."""
+
+import shutil
+import socket
+import subprocess
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.server import start
+from tests.e2e.viewer import Viewer
+
+VIEWERS = 50
+
+
+def test_fifty_viewers_are_told(clip: Path) -> None:
+    server = start(clip)
+    with ExitStack() as stack:
+        stack.callback(server.process.kill)
+        viewers = [
+            stack.enter_context(Viewer(server.url).play(("udp", "tcp")[number % 2])) for number in range(VIEWERS)
+        ]
+        for viewer in viewers:
+            viewer.rtp()
+        begun_s = time.monotonic()
+        server.process.terminate()
+        assert server.wait_for_end() == 0
+        print(f"ended {(time.monotonic() - begun_s) * 1000:.0f} ms after SIGTERM")
+        for viewer in viewers:
+            viewer.wait_for_goodbye()
+            viewer.wait_for_close()
+    assert server.complaints() == []
+
+
+def test_one_who_reads_nothing_does_not_hold_it_up(clip: Path) -> None:
+    server = start(clip, "--shutdown-grace-s", "0.3")
+    with Viewer(server.url, receive_buffer_bytes=4096).play("tcp") as viewer:
+        server.wait_for("Client connected")
+        server.process.terminate()
+        assert server.wait_for_end() == 0
+        viewer.wait_for_close()
+
+
+@pytest.mark.skipif(not shutil.which("gst-launch-1.0"), reason="no GStreamer")
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_gstreamer_understands_the_notice(clip: Path, transport: str) -> None:
+    server = start(clip)
+    command = ["gst-launch-1.0", "-q", "rtspsrc", f"location={server.url}", f"protocols={transport}", "!", "fakesink"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as player:
+        server.wait_for("Client connected")
+        server.process.terminate()
+        assert server.wait_for_end() == 0
+        said, _ = player.communicate(timeout=30)
+    assert player.returncode == 0, said
+
+
+def test_the_service_manager_is_told(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "600000")
+        server = start(clip)
+        try:
+            assert manager.recv(4096).startswith(b"READY=1\nSTATUS=Serving on port ")
+            signs = [manager.recv(4096).decode().splitlines() for _ in range(3)]
+            assert all(line.startswith("STATUS=0 viewers") for line, _ in signs)
+            assert [line for _, line in signs] == ["WATCHDOG=1"] * 3
+            server.process.terminate()
+            while b"STOPPING=1" not in manager.recv(4096):
+                pass
+            assert server.wait_for_end() == 0
+        finally:
+            server.process.kill()

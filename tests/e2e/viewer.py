@@ -1,0 +1,189 @@
+"""A viewer made of plain sockets, for what players do not show: packets, stalls, goodbyes, sudden ends."""
+
+import contextlib
+import socket
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.message import Message
+from email.parser import Parser
+from types import TracebackType
+from typing import Self
+
+from tests.depacketizer import Depacketizer, ReceivedUnit
+from tests.network import free_udp_pair
+
+TIMEOUT_S = 20
+PAYLOAD_TYPE = 96
+MAX_PACKET_BYTES = 1400
+RECEIVE_BUFFER_BYTES = 8 << 20
+BYE = 203
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: Message
+    body: bytes
+
+
+class Viewer:
+    """One RTSP connection over TCP to loopback, with one session; `source` is the address it comes from."""
+
+    def __init__(self, url: str, *, receive_buffer_bytes: int = 0, source: str = "127.0.0.1") -> None:
+        self.url = url
+        self.session = ""
+        self.ssrc = 0
+        self.udp: tuple[socket.socket, socket.socket] | None = None
+        self._cseq = 0
+        self._received = b""
+        self._frames: deque[tuple[int, bytes]] = deque()
+        self._socket = socket.socket()
+        if receive_buffer_bytes:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        self._socket.settimeout(TIMEOUT_S)
+        self._socket.bind((source, 0))
+        host, _, port = url.split("/")[2].partition(":")
+        self._socket.connect((host, int(port)))
+        self.address = "{}:{}".format(*self._socket.getsockname())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End without a word, as a player that was killed."""
+        self._socket.close()
+        self.leave_udp()
+
+    def leave_udp(self) -> None:
+        """Close the sockets of a session over UDP."""
+        for one in self.udp or ():
+            one.close()
+        self.udp = None
+
+    def ask(self, method: str, url: str = "", **headers: str) -> Reply:
+        """Send a request and wait for its reply."""
+        self.send(method, url, **headers)
+        return self.reply()
+
+    def reply(self) -> Reply:
+        """Wait for the reply to the newest request; media that comes meanwhile is kept."""
+        while not self._received.startswith(b"RTSP/") or b"\r\n\r\n" not in self._received:
+            if not self._take_frame():
+                self._receive()
+        head, _, self._received = self._received.partition(b"\r\n\r\n")
+        status_line, _, fields = head.decode().partition("\r\n")
+        headers_read = Parser().parsestr(fields)
+        assert headers_read["CSeq"] == str(self._cseq)
+        size = int(headers_read.get("Content-Length", "0"))
+        while len(self._received) < size:
+            self._receive()
+        body, self._received = self._received[:size], self._received[size:]
+        return Reply(int(status_line.split()[1]), headers_read, body)
+
+    def send(self, method: str, url: str = "", **headers: str) -> None:
+        """Send a request; its reply is for `reply` to read, unless the connection is closed first."""
+        self._cseq += 1
+        lines = [f"{method} {url or self.url} RTSP/1.0", f"CSeq: {self._cseq}"]
+        lines += [f"Session: {self.session}"] if self.session else []
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        self._socket.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
+
+    def set_up(self, transport: str) -> Self:
+        """Describe the stream and make a session over `udp` or `tcp`."""
+        described = self.ask("DESCRIBE")
+        assert described.status == 200
+        offer = "RTP/AVP/TCP;unicast;interleaved=0-1"
+        if transport == "udp":
+            self.udp = bound_pair()
+            port = self.udp[0].getsockname()[1]
+            offer = f"RTP/AVP;unicast;client_port={port}-{port + 1}"
+        reply = self.ask("SETUP", described.headers["Content-Base"] + "trackID=0", Transport=offer)
+        assert reply.status == 200
+        self.session = reply.headers["Session"].partition(";")[0]
+        self.ssrc = int(reply.headers["Transport"].partition("ssrc=")[2][:8], 16)
+        return self
+
+    def play(self, transport: str) -> Self:
+        """Set up over `udp` or `tcp` and play."""
+        self.set_up(transport)
+        reply = self.ask("PLAY")
+        assert reply.status == 200
+        return self
+
+    def rtp(self) -> bytes:
+        """Wait for the next RTP packet."""
+        return self.udp[0].recv(65536) if self.udp else self._frame(0)
+
+    def rtcp(self) -> bytes:
+        """Wait for the next RTCP packet."""
+        return self.udp[1].recv(65536) if self.udp else self._frame(1)
+
+    def units(self) -> Iterator[ReceivedUnit]:
+        """Access units as they come; any loss is an error."""
+        receiver = Depacketizer(ssrc=self.ssrc, payload_type=PAYLOAD_TYPE, max_packet_bytes=MAX_PACKET_BYTES)
+        while True:
+            unit = receiver.push(self.rtp())
+            if unit:
+                yield unit
+
+    def wait_for_goodbye(self) -> bytes:
+        """Wait for an RTCP compound with a BYE in it."""
+        while BYE not in packet_types(packet := self.rtcp()):
+            pass
+        return packet
+
+    def wait_for_close(self) -> None:
+        """Read all that still comes, until the server closes the connection."""
+        with contextlib.suppress(ConnectionResetError):
+            while self._socket.recv(65536):
+                pass
+
+    def _frame(self, channel: int) -> bytes:
+        while True:
+            for kept in self._frames:
+                if kept[0] == channel:
+                    self._frames.remove(kept)
+                    return kept[1]
+            if not self._take_frame():
+                self._receive()
+
+    def _take_frame(self) -> bool:
+        """Move one whole interleaved frame from the bytes received to the frames kept."""
+        if not self._received.startswith(b"$") or len(self._received) < 4:
+            return False
+        end = 4 + int.from_bytes(self._received[2:4], "big")
+        if len(self._received) < end:
+            return False
+        self._frames.append((self._received[1], self._received[4:end]))
+        self._received = self._received[end:]
+        return True
+
+    def _receive(self) -> None:
+        data = self._socket.recv(65536)
+        if not data:
+            raise ConnectionResetError("the server closed the connection")
+        self._received += data
+
+
+def bound_pair() -> tuple[socket.socket, socket.socket]:
+    """Two UDP sockets on neighbouring ports of loopback, with room for a keyframe at any bitrate."""
+    port = free_udp_pair()
+    pair = tuple(socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+    for number, one in enumerate(pair):
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        one.settimeout(TIMEOUT_S)
+        one.bind(("127.0.0.1", port + number))
+    return pair[0], pair[1]
+
+
+def packet_types(compound: bytes) -> list[int]:
+    """The packet types of an RTCP compound (RFC 3550 section 6.4.1)."""
+    kinds = []
+    while compound:
+        kinds.append(compound[1])
+        compound = compound[4 + 4 * int.from_bytes(compound[2:4], "big") :]
+    return kinds

@@ -1,0 +1,1 @@
+"""The manifests: rendered, checked against schemas and standards, and run."""

@@ -1,0 +1,62 @@
+"""The frozen programs do what a checkout does, with nothing around them."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.players import FFMPEG, FRAMES, watch
+from tests.packaging.programs import run, serving, start
+from tests.pictures import assert_is_run_of, picture_hashes
+from vstream import __version__
+from vstream.config.settings import SETTINGS
+
+LIMIT_BYTES = 60_000_000
+
+
+def test_version_names_commit_and_date(program: Path) -> None:
+    done = run(program, "--version")
+    commit = r"commit [0-9a-f]{7,}(\+changes)?"
+    words = rf"vstream {re.escape(__version__)} \({commit}, built \d{{4}}-\d\d-\d\dT[\d:]{{8}}Z\)\n"
+    assert re.fullmatch(words, done.stdout), done
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_config_knows_every_setting(program: Path) -> None:
+    done = run(program, "config", "--json")
+    assert set(json.loads(done.stdout)) == {setting.environment for setting in SETTINGS}
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_file_is_played_bit_exact(program: Path, clip: Path, transport: str) -> None:
+    with serving([program], f"file:{clip}") as server:
+        assert_is_run_of(watch(server.url, transport), picture_hashes(clip))
+
+
+def test_container(program: Path, film: Path) -> None:
+    with serving([program], f"file:{film}") as server:
+        assert_is_run_of(watch(server.url, "tcp"), picture_hashes(film))
+
+
+def test_standard_input(program: Path, clip: Path) -> None:
+    with serving([program], "-", "--fps", "5", stdin=clip) as server:
+        assert server.process.poll() is None
+
+
+def test_test_pattern(program: Path) -> None:
+    with serving([program], "test", "--width", "320", "--height", "240") as server:
+        assert FFMPEG.finish(FFMPEG.start(server.url, "tcp")) >= FRAMES
+
+
+def test_without_libcamera_it_says_what_to_do(program: Path) -> None:
+    server = start([program], "camera")
+    try:
+        server.wait_for("python3-libcamera")
+    finally:
+        server.process.kill()
+        server.wait_for_end()
+
+
+def test_one_file_is_small(program: Path) -> None:
+    assert program.stat().st_size <= LIMIT_BYTES

@@ -1,0 +1,38 @@
+"""Runs a source that plays by the clock, without waiting for one."""
+
+import pytest
+
+from vstream.sources import pace
+from vstream.sources.base import AccessUnit, Source
+
+
+class FakeTime:
+    """Stands in for the module `time`: it is later only when someone sleeps, or by `step_us` each time it is asked."""
+
+    def __init__(self, step_us: int = 0) -> None:
+        self.at_us = 1_000_000
+        self.step_us = step_us
+
+    def monotonic_ns(self) -> int:
+        self.at_us += self.step_us
+        return self.at_us * 1000
+
+    def sleep(self, wait_s: float) -> None:
+        self.at_us += round(wait_s * 1e6)
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> "FakeTime":
+        monkeypatch.setattr(pace, "time", self)
+        return self
+
+
+def play(source: Source, count: int) -> list[AccessUnit]:
+    """Run the source until it gave `count` access units, or ended."""
+    given: list[AccessUnit] = []
+
+    def sink(unit: AccessUnit) -> None:
+        given.append(unit)
+        if len(given) >= count:
+            source.stop()
+
+    source.run(sink)
+    return given

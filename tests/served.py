@@ -1,0 +1,82 @@
+"""The whole server in this process, on loopback ports it picks, fed by the test instead of a source."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tests import access_units
+from vstream.config import Settings
+from vstream.server.loop import EventLoop
+from vstream.server.rtsp_server import RtspServer
+from vstream.sources.base import AccessUnit
+from vstream.stream import Stream
+
+_CLOSE_LIMIT_S = 10
+
+
+class Served:
+    """A running server; `keyframe` and `picture` publish numbered access units from the caller's thread."""
+
+    def __init__(self, settings: Settings, request_keyframe: Callable[[], bool]) -> None:
+        self.loop = EventLoop()
+        self.stream = Stream(max_packet_bytes=1400, fps=30, bitrate_bps=1_000_000, request_keyframe=request_keyframe)
+        self.server = RtspServer(settings, self.stream, self.loop)
+        self.stream.on_backlog = self.loop.wake
+        self.loop.on_wake(self.server.pace)
+        host = settings.rtsp_host
+        self.url = f"rtsp://{f'[{host}]' if ':' in host else host}:{self.server.port}{settings.rtsp_path}"
+        self.count = 0
+        self._thread = threading.Thread(target=self.loop.run, name="loop", daemon=True)
+        self._thread.start()
+
+    def keyframe(self, size_bytes: int = 3000) -> None:
+        self._publish(access_units.keyframe(self.count, size_bytes))
+
+    def picture(self, size_bytes: int = 1000) -> None:
+        self._publish(access_units.picture(self.count, size_bytes))
+
+    def keyframes_until_one_is_sent(self) -> None:
+        """Wait until a viewer has joined, whose answer to PLAY comes a moment before that."""
+        while not self.stream.fanout.packets_sent:
+            self.keyframe()
+
+    def _publish(self, data: bytes) -> None:
+        self.count += 1
+        self.stream.publish(AccessUnit(data, time.monotonic_ns() // 1000))
+
+    def on_loop(self, call: Callable[[], None]) -> None:
+        """Have the loop's thread call something, and wait until it has."""
+        done = threading.Event()
+
+        def run() -> None:
+            try:
+                call()
+            finally:
+                done.set()
+                self.loop.on_wake(self.server.pace)
+
+        self.loop.on_wake(run)
+        self.loop.wake()
+        assert done.wait(_CLOSE_LIMIT_S)
+
+    def shut_down(self) -> float:
+        """Stop as `vstream serve` does; gives how long that took, in seconds."""
+        begun_s = time.monotonic()
+        if self._thread.is_alive():
+            self.loop.stop()
+            self._thread.join(_CLOSE_LIMIT_S)
+            assert not self._thread.is_alive()
+            self.server.shut_down()
+            self.loop.close()
+        return time.monotonic() - begun_s
+
+
+@contextmanager
+def served(*, host: str = "127.0.0.1", request_keyframe: Callable[[], bool] = lambda: False) -> Iterator[Served]:
+    """Serve until the block ends."""
+    running = Served(Settings(rtsp_host=host, rtsp_port=0, rtp_port=0), request_keyframe)
+    try:
+        yield running
+    finally:
+        running.shut_down()

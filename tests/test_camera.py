@@ -1,0 +1,50 @@
+"""The camera source where there is no camera. With one it is tested on the virtual Raspberry Pi."""
+
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from tests.encoding import video_format
+from vstream.errors import CameraMissingError
+from vstream.sources.camera import CameraSource, why_no_camera
+from vstream.sources.camerasetup import CameraSetup
+
+without_picamera2 = pytest.mark.skipif(find_spec("picamera2") is not None, reason="picamera2 is installed here")
+
+
+def camera() -> CameraSource:
+    return CameraSource(CameraSetup(video=video_format()))
+
+
+@without_picamera2
+def test_without_picamera2_it_says_what_to_install() -> None:
+    with pytest.raises(
+        CameraMissingError, match=r"picamera2 cannot be imported \(.*\); .*apt install python3-picamera2"
+    ):
+        camera().run(lambda unit: None)
+
+
+@without_picamera2
+def test_it_can_be_run_again_after_a_failure() -> None:
+    source = camera()
+    for _ in range(2):
+        with pytest.raises(CameraMissingError):
+            source.run(lambda unit: None)
+
+
+def test_stopped_before_it_runs_it_does_not_touch_the_camera() -> None:
+    source = camera()
+    source.stop()
+    source.run(lambda unit: pytest.fail("a frame came after stop"))
+    assert "picamera2" not in sys.modules
+
+
+def test_a_camera_that_does_not_run_cannot_be_asked() -> None:
+    assert not camera().request_keyframe()
+    assert not camera().set_bitrate(1_000_000)
+
+
+@pytest.mark.skipif(find_spec("libcamera") is not None, reason="libcamera is installed here")
+def test_without_libcamera_there_is_no_camera() -> None:
+    assert why_no_camera() == "libcamera cannot be used (No module named 'libcamera')"

@@ -1,0 +1,308 @@
+"""One stream to interleaved viewers: framing, order, what a slow one loses, and that nobody else notices."""
+
+import errno
+import select
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.access_units import Trains
+from tests.interleaved import Line
+from vstream._fastpath import Fanout, Train
+
+SMALLEST_BUFFER_BYTES = 4608
+OpenLine = Callable[..., Line]
+
+
+@pytest.fixture
+def open_line() -> Iterator[OpenLine]:
+    lines: list[Line] = []
+
+    def build(**options: int) -> Line:
+        lines.append(Line(**options))
+        return lines[-1]
+
+    yield build
+    for line in lines:
+        line.close()
+
+
+@pytest.fixture
+def trains() -> Trains:
+    return Trains()
+
+
+@pytest.fixture
+def fanout() -> Fanout:
+    return Fanout(gop_limit_bytes=1 << 24)
+
+
+def publish(fanout: Fanout, *trains: Train) -> None:
+    for train in trains:
+        assert not fanout.publish(train, 0), "there are no UDP viewers"
+
+
+def answer(text: str) -> bytes:
+    return f"RTSP/1.0 200 OK\r\nCSeq: {text}\r\n\r\n".encode()
+
+
+steps = st.one_of(
+    st.tuples(st.just("keyframe"), st.integers(20, 9000)),
+    st.tuples(st.just("picture"), st.integers(20, 6000)),
+    st.tuples(st.just("answer"), st.integers(1, 3000)),
+    st.tuples(st.just("read"), st.integers(1, 7000)),
+    st.tuples(st.just("flush"), st.just(0)),
+    st.tuples(st.just("rejoin"), st.integers(0, 1)),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(steps, max_size=60), st.integers(SMALLEST_BUFFER_BYTES, 12000), st.integers(1, 40000))
+def test_framing_order_and_counts_hold_however_the_socket_cuts(
+    plan: list[tuple[str, int]], send_buffer_bytes: int, limit_bytes: int
+) -> None:
+    fanout, trains = Fanout(gop_limit_bytes=1 << 24), Trains()
+    answers: list[bytes] = []
+    line = Line(limit_bytes=limit_bytes, send_buffer_bytes=send_buffer_bytes)
+    fanout.join_tcp(line.writer, channel=4, cached=False)
+    for step, amount in plan:
+        if step == "answer":
+            text = answer(f"{len(answers)} {'x' * amount}")
+            if line.writer.write(text):
+                answers.append(text)
+        elif step == "read":
+            line.read(amount)
+        elif step == "flush":
+            line.writer.flush()
+        elif step == "rejoin":
+            fanout.leave_tcp(line.writer)
+            fanout.join_tcp(line.writer, channel=4, cached=bool(amount))
+        else:
+            publish(fanout, trains.keyframe(amount) if step == "keyframe" else trains.picture(amount))
+    line.drain()
+    media = line.media(channel=4)
+    line.close()
+    assert line.received.answers == answers
+    assert set(line.received.frames) <= {4}
+    assert line.writer.units_sent == len(media.numbers)
+    assert line.writer.packets_sent == fanout.packets_sent == media.packets
+    assert line.writer.octets_sent == fanout.octets_sent == media.octets
+    assert line.writer.units_dropped == fanout.units_dropped
+    kinds = [step for step, _ in plan]
+    if "rejoin" not in kinds:
+        media.assert_decodable()
+    if not {"rejoin", "answer"} & set(kinds):
+        units = [kind for kind in kinds if kind in ("keyframe", "picture")]
+        begun = units.index("keyframe") if "keyframe" in units else len(units)
+        assert fanout.units_dropped == len(units) - begun - len(media.numbers)
+
+
+def test_a_viewer_that_does_not_read_loses_whole_units_until_a_keyframe(
+    fanout: Fanout, trains: Trains, open_line: OpenLine
+) -> None:
+    limit_bytes = 100_000
+    stalled = open_line(limit_bytes=limit_bytes, send_buffer_bytes=SMALLEST_BUFFER_BYTES)
+    steady = open_line(send_buffer_bytes=1 << 20)
+    for line in (stalled, steady):
+        fanout.join_tcp(line.writer, channel=0, cached=False)
+    for number in range(200):
+        publish(fanout, trains.picture(5000) if number % 50 else trains.keyframe(20000))
+        assert stalled.writer.queued_bytes <= limit_bytes
+        steady.drain()
+    assert steady.numbers() == list(range(200))
+    assert steady.writer.units_dropped == 0
+    numbers = stalled.numbers()
+    assert numbers[0] == 0
+    assert stalled.writer.awaiting_keyframe
+    assert stalled.writer.units_dropped == fanout.units_dropped == 200 - len(numbers) > 100
+    publish(fanout, trains.picture())
+    assert stalled.numbers() == numbers
+    publish(fanout, trains.keyframe(), trains.picture())
+    assert stalled.numbers() == [*numbers, 201, 202]
+    assert not stalled.writer.awaiting_keyframe
+
+
+def test_a_keyframe_larger_than_the_limit_reaches_an_idle_viewer(
+    fanout: Fanout, trains: Trains, open_line: OpenLine
+) -> None:
+    line = open_line(limit_bytes=10_000, send_buffer_bytes=SMALLEST_BUFFER_BYTES)
+    fanout.join_tcp(line.writer, channel=0, cached=False)
+    publish(fanout, trains.keyframe(300_000))
+    assert line.numbers() == [0]
+
+
+def test_a_newcomer_waits_for_a_keyframe(fanout: Fanout, trains: Trains, open_line: OpenLine) -> None:
+    line = open_line()
+    publish(fanout, trains.keyframe(), trains.picture())
+    fanout.join_tcp(line.writer, channel=0, cached=False)
+    publish(fanout, trains.picture(), trains.picture(), trains.keyframe(), trains.picture())
+    assert line.numbers() == [4, 5]
+    assert line.writer.units_dropped == 0, "what it missed before it began is no loss"
+
+
+def test_a_newcomer_begins_with_the_whole_kept_gop(fanout: Fanout, trains: Trains, open_line: OpenLine) -> None:
+    publish(fanout, trains.keyframe(), trains.picture(), trains.keyframe(50_000))
+    publish(fanout, *[trains.picture(10_000) for _ in range(20)])
+    line = open_line(limit_bytes=20_000, send_buffer_bytes=SMALLEST_BUFFER_BYTES)
+    fanout.join_tcp(line.writer, channel=0, cached=True)
+    assert line.writer.queued_bytes > 200_000, "the kept pictures do not count against its limit"
+    assert line.numbers() == list(range(2, 23))
+    for _ in range(10):
+        publish(fanout, trains.picture(10_000))
+        assert line.writer.queued_bytes <= 20_000, "but those to come do"
+
+
+def test_a_cache_past_its_limit_is_given_up(trains: Trains, open_line: OpenLine) -> None:
+    fanout = Fanout(gop_limit_bytes=10_000)
+    publish(fanout, trains.keyframe())
+    assert fanout.cached() is not None
+    publish(fanout, trains.picture(8000), trains.picture(100))
+    assert fanout.cached() is None
+    line = open_line()
+    fanout.join_tcp(line.writer, channel=0, cached=True)
+    publish(fanout, trains.keyframe())
+    assert line.numbers() == [3]
+
+
+def test_what_was_kept_before_an_interruption_serves_nobody(
+    fanout: Fanout, trains: Trains, open_line: OpenLine
+) -> None:
+    publish(fanout, trains.keyframe())
+    fanout.interrupt()
+    line = open_line()
+    fanout.join_tcp(line.writer, channel=0, cached=True)
+    publish(fanout, trains.picture())
+    assert (fanout.cached(), line.numbers()) == (None, [])
+
+
+def test_a_viewer_that_leaves_within_a_unit_still_gets_the_rest_of_it(
+    fanout: Fanout, trains: Trains, open_line: OpenLine
+) -> None:
+    line = open_line(send_buffer_bytes=SMALLEST_BUFFER_BYTES)
+    fanout.join_tcp(line.writer, channel=0, cached=False)
+    publish(fanout, trains.keyframe(50_000), trains.picture())
+    line.read(1000)
+    fanout.leave_tcp(line.writer)
+    assert line.writer.write(answer("paused"))
+    publish(fanout, trains.keyframe())
+    assert line.numbers() == [0]
+    assert line.received.answers == [answer("paused")]
+    assert line.received.frames[0][-1][1] & 0x80, "the answer stands behind the marker"
+
+
+def test_a_viewer_goes_on_from_a_keyframe(fanout: Fanout, trains: Trains, open_line: OpenLine) -> None:
+    line = open_line()
+    fanout.join_tcp(line.writer, channel=0, cached=False)
+    publish(fanout, trains.keyframe(), trains.picture())
+    fanout.leave_tcp(line.writer)
+    publish(fanout, trains.picture())
+    fanout.join_tcp(line.writer, channel=0, cached=False)
+    publish(fanout, trains.picture(), trains.keyframe())
+    assert line.numbers() == [0, 1, 4]
+    assert line.writer.units_dropped == 0
+
+
+def test_pausing_and_playing_again_and_again_does_not_raise_the_limit(
+    fanout: Fanout, trains: Trains, open_line: OpenLine
+) -> None:
+    publish(fanout, trains.keyframe(50_000))
+    line = open_line(limit_bytes=20_000, send_buffer_bytes=SMALLEST_BUFFER_BYTES)
+    for _ in range(50):
+        fanout.join_tcp(line.writer, channel=0, cached=True)
+        fanout.leave_tcp(line.writer)
+    fanout.join_tcp(line.writer, channel=0, cached=False)
+    for _ in range(50):
+        publish(fanout, trains.keyframe(50_000))
+        assert line.writer.queued_bytes < 200_000
+
+
+def test_each_viewer_has_its_own_channel(fanout: Fanout, trains: Trains, open_line: OpenLine) -> None:
+    lines = {channel: open_line() for channel in (0, 6, 254)}
+    for channel, line in lines.items():
+        fanout.join_tcp(line.writer, channel=channel, cached=False)
+    published = [trains.keyframe(), trains.picture()]
+    publish(fanout, *published)
+    for channel, line in lines.items():
+        line.drain()
+        assert line.received.frames == {channel: [packet for train in published for packet in train.packets()]}
+
+
+def test_answers_wait_their_turn_and_are_bounded(fanout: Fanout, trains: Trains, open_line: OpenLine) -> None:
+    line = open_line(limit_bytes=30_000, send_buffer_bytes=SMALLEST_BUFFER_BYTES)
+    fanout.join_tcp(line.writer, channel=0, cached=False)
+    publish(fanout, trains.keyframe(25_000))
+    answers = [answer(str(number)) for number in range(10_000)]
+    written = [text for text in answers if line.writer.write(text)]
+    assert 10 < len(written) < len(answers)
+    assert line.writer.queued_bytes <= 30_000
+    assert line.numbers() == [0]
+    assert line.received.answers == written
+
+
+def test_the_event_loop_is_armed_only_while_the_socket_is_full(
+    fanout: Fanout, trains: Trains, open_line: OpenLine
+) -> None:
+    with select.epoll() as epoll:
+        line = open_line(send_buffer_bytes=SMALLEST_BUFFER_BYTES, epoll_fd=epoll.fileno())
+        epoll.register(line.ours.fileno(), select.EPOLLIN)
+        fanout.join_tcp(line.writer, channel=0, cached=False)
+        publish(fanout, trains.keyframe(100))
+        assert epoll.poll(0) == []
+        publish(fanout, trains.picture(100_000))
+        assert epoll.poll(0) == [], "the socket is full"
+        while line.writer.queued_bytes:
+            while line.read():
+                pass
+            assert epoll.poll(0) == [(line.ours.fileno(), select.EPOLLOUT)]
+            line.writer.flush()
+        while line.read():
+            pass
+        assert epoll.poll(0) == []
+        line.theirs.send(b"$")
+        assert epoll.poll(0) == [(line.ours.fileno(), select.EPOLLIN)], "it still hears"
+
+
+def test_a_broken_connection_hurts_nobody_else(fanout: Fanout, trains: Trains, open_line: OpenLine) -> None:
+    lines = [open_line() for _ in range(3)]
+    for line in lines:
+        fanout.join_tcp(line.writer, channel=0, cached=False)
+    publish(fanout, trains.keyframe())
+    lines[1].theirs.close()
+    publish(fanout, trains.picture(), trains.picture())
+    assert [line.writer.error for line in lines] == [0, errno.EPIPE, 0]
+    assert not lines[1].writer.write(answer("too late"))
+    assert lines[0].numbers() == lines[2].numbers() == [0, 1, 2]
+
+
+def test_nothing_is_written_once_closed(fanout: Fanout, trains: Trains, open_line: OpenLine) -> None:
+    line = open_line(send_buffer_bytes=SMALLEST_BUFFER_BYTES)
+    fanout.join_tcp(line.writer, channel=0, cached=False)
+    publish(fanout, trains.keyframe(20_000))
+    line.writer.close()
+    publish(fanout, trains.keyframe())
+    line.writer.flush()
+    assert (line.writer.queued_bytes, line.writer.stalled_us) == (0, 0)
+    assert not line.writer.write(answer("too late"))
+
+
+def test_a_stall_is_the_time_without_progress(fanout: Fanout, trains: Trains, open_line: OpenLine) -> None:
+    line = open_line(send_buffer_bytes=SMALLEST_BUFFER_BYTES)
+    fanout.join_tcp(line.writer, channel=0, cached=False)
+    assert line.writer.stalled_us == 0
+    publish(fanout, trains.keyframe(50_000))
+    first = line.writer.stalled_us
+    while line.writer.stalled_us <= first:
+        pass
+    line.drain()
+    assert line.writer.stalled_us == 0
+
+
+def test_a_writer_joins_once(fanout: Fanout, open_line: OpenLine) -> None:
+    line = open_line()
+    fanout.join_tcp(line.writer, channel=0, cached=False)
+    with pytest.raises(ValueError, match="has joined"):
+        fanout.join_tcp(line.writer, channel=0, cached=False)
+    with pytest.raises(ValueError, match="has joined"):
+        Fanout(gop_limit_bytes=0).join_tcp(line.writer, channel=0, cached=False)

@@ -1,0 +1,143 @@
+"""The event loop: events, due times, waking from elsewhere, and that no handler ends it."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from vstream.server.loop import EventLoop
+
+
+@pytest.fixture
+def loop() -> Iterator[EventLoop]:
+    loop = EventLoop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+def failing(*_: int) -> None:
+    raise RuntimeError("a handler that fails")
+
+
+def once(loop: EventLoop, ours: socket.socket, heard: list[bytes], *, last: bool = False) -> Callable[[int], None]:
+    def handle(_events: int) -> None:
+        heard.append(ours.recv(100))
+        if last:
+            loop.stop()
+
+    return handle
+
+
+def test_a_handler_is_called_for_its_descriptor(loop: EventLoop, pair: Pair) -> None:
+    heard: list[bytes] = []
+    loop.add(pair[0].fileno(), once(loop, pair[0], heard, last=True))
+    pair[1].send(b"hello")
+    loop.run()
+    assert heard == [b"hello"]
+
+
+def test_due_times_come_in_order_and_not_early(loop: EventLoop) -> None:
+    called: list[tuple[str, float]] = []
+    begun_s = time.monotonic()
+    for name, delay_s in (("third", 0.03), ("first", 0.0), ("second", 0.01)):
+        loop.after(delay_s, lambda name=name: called.append((name, time.monotonic() - begun_s)))  # type: ignore[misc]
+    loop.after(0.03, loop.stop)
+    loop.run()
+    assert [name for name, _ in called] == ["first", "second", "third"]
+    assert [at_s >= due_s for (_, at_s), due_s in zip(called, (0.0, 0.01, 0.03), strict=True)] == [True] * 3
+
+
+def test_another_thread_wakes_it(loop: EventLoop) -> None:
+    loop.on_wake(loop.stop)
+    waker = threading.Thread(target=loop.wake)
+    waker.start()
+    loop.run()
+    waker.join()
+
+
+def test_a_signal_stops_it(loop: EventLoop) -> None:
+    before = signal.signal(signal.SIGUSR1, lambda *_: loop.stop())
+    try:
+        loop.after(0, lambda: os.kill(os.getpid(), signal.SIGUSR1))
+        loop.run()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_what_a_handler_raises_ends_nothing_else(loop: EventLoop, pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[bytes] = []
+    loop.on_wake(failing)
+    loop.after(0, failing)
+    loop.wake()
+    loop.add(pair[0].fileno(), once(loop, pair[0], heard, last=True))
+    pair[1].send(b"still here")
+    loop.run()
+    assert heard == [b"still here"]
+    assert caplog.text.count("RuntimeError: a handler that fails") == 2
+
+
+def test_what_is_done_again_and_again_outlives_a_failure(loop: EventLoop) -> None:
+    calls: list[int] = []
+
+    def sometimes() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            loop.stop()
+        failing()
+
+    loop.every(0.001, sometimes)
+    loop.run()
+    assert len(calls) == 3
+
+
+def test_a_paused_descriptor_is_silent_until_resumed(loop: EventLoop, pair: Pair) -> None:
+    heard: list[bytes] = []
+    loop.add(pair[0].fileno(), once(loop, pair[0], heard, last=True))
+    loop.pause(pair[0].fileno())
+    pair[1].send(b"early")
+    silent: list[bool] = []
+    loop.after(0.01, lambda: silent.append(not heard))
+    loop.after(0.01, lambda: loop.resume(pair[0].fileno()))
+    loop.run()
+    assert (silent, heard) == ([True], [b"early"])
+
+
+def test_a_removed_descriptor_is_forgotten(loop: EventLoop, pair: Pair) -> None:
+    loop.add(pair[0].fileno(), failing)
+    loop.remove(pair[0].fileno())
+    loop.remove(pair[0].fileno())
+    pair[1].send(b"nobody listens")
+    loop.after(0.01, loop.stop)
+    loop.run()
+    loop.add(pair[0].fileno(), lambda _: None)
+
+
+def test_a_descriptor_that_cannot_be_watched_leaves_nothing_behind(loop: EventLoop) -> None:
+    with Path(__file__).open("rb") as plain:
+        with pytest.raises(PermissionError):
+            loop.add(plain.fileno(), failing)
+        loop.remove(plain.fileno())
+
+
+def test_it_can_be_woken_and_stopped_once_it_is_closed() -> None:
+    loop = EventLoop()
+    loop.close()
+    with socket.socket() as newcomer:
+        assert newcomer.fileno() >= 0, "which may have got the descriptor's number"
+        loop.wake()
+        loop.stop()

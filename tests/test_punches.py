@@ -1,0 +1,47 @@
+"""Which of a host's ports a viewer is reached at."""
+
+from vstream.server.punches import Punches
+
+HOST, OTHER = "192.0.2.7", "192.0.2.8"
+
+
+def test_without_a_datagram_the_announced_port_stands() -> None:
+    assert Punches().take(HOST, 5000, 1.0) == 5000
+
+
+def test_a_port_that_a_nat_chose_stands_for_the_announced_one() -> None:
+    punches = Punches()
+    punches.note(HOST, 61000, 1.0)
+    assert punches.take(OTHER, 5000, 2.0) == 5000
+    assert punches.take(HOST, 5000, 2.0) == 61000
+
+
+def test_the_announced_port_is_right_where_datagrams_come_from_it() -> None:
+    punches = Punches()
+    for port in (61000, 5000, 61001):
+        punches.note(HOST, port, 1.0)
+    assert punches.take(HOST, 5000, 2.0) == 5000
+
+
+def test_viewers_behind_one_nat_are_told_apart_by_their_order() -> None:
+    punches = Punches()
+    punches.note(HOST, 61000, 1.0)
+    assert punches.take(HOST, 5000, 1.0) == 61000
+    punches.note(HOST, 61002, 1.1)
+    assert punches.take(HOST, 5000, 1.1) == 61002
+    assert punches.take(HOST, 5000, 1.2) == 5000
+
+
+def test_old_datagrams_count_no_more() -> None:
+    punches = Punches()
+    punches.note(HOST, 61000, 1.0)
+    assert punches.take(HOST, 5000, 60.0) == 5000
+
+
+def test_many_hosts_and_ports_displace_only_the_oldest() -> None:
+    punches = Punches()
+    for number in range(5000):
+        punches.note(f"10.0.{number >> 8}.{number & 255}", 61000, 1.0)
+        punches.note(HOST, 1024 + number, 1.0)
+    assert punches.take(HOST, 1024 + 4999, 1.0) == 1024 + 4999
+    assert punches.take("10.0.0.0", 5000, 1.0) == 5000

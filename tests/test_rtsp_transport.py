@@ -1,0 +1,104 @@
+"""Transport: what is taken of what clients offer, and whether GStreamer reads the answer as it was meant."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from tests.rtsp_client import TRACK, Client
+from vstream.rtsp.session import InterleavedTransport, UdpTransport
+
+OFFERS: list[tuple[str, UdpTransport | InterleavedTransport]] = [
+    ("RTP/AVP/UDP;unicast;client_port=13004-13005", UdpTransport(13004, 13005)),
+    ("RTP/AVP;unicast;client_port=49170-49171", UdpTransport(49170, 49171)),
+    ("RTP/AVP;unicast;client_port=49170", UdpTransport(49170, 49171)),
+    ("rtp/avp;UNICAST;Client_Port=49170-49171;mode=play", UdpTransport(49170, 49171)),
+    ('RTP/AVP;unicast;client_port=5001-5000;mode="PLAY"', UdpTransport(5001, 5000)),
+    ("RTP/AVP;client_port=65534-65535", UdpTransport(65534, 65535)),
+    ("RTP/AVP;unicast;destination=192.0.2.9;client_port=1-2", UdpTransport(1, 2)),
+    ("RTP/AVP;unicast;destination=::ffff:192.0.2.9;client_port=1-2", UdpTransport(1, 2)),
+    ("RTP/AVP;unicast;destination;client_port=1-2", UdpTransport(1, 2)),
+    (" RTP/AVP ; unicast ; client_port = 7-8 ; ", UdpTransport(7, 8)),
+    ("RTP/AVP/TCP;unicast;interleaved=0-1", InterleavedTransport(0, 1)),
+    ("RTP/AVP/TCP;interleaved=3-4", InterleavedTransport(3, 4)),
+    ("RTP/AVP/TCP;unicast;interleaved=9-8", InterleavedTransport(9, 8)),
+    ("RTP/AVP/TCP;unicast;interleaved=254-255", InterleavedTransport(254, 255)),
+    ("RTP/AVP/TCP;unicast;interleaved=6", InterleavedTransport(6, 7)),
+    ("RTP/AVP/TCP;unicast", InterleavedTransport(0, 1)),
+    ("RTP/AVP/TCP", InterleavedTransport(0, 1)),
+    ("RTP/AVP;unicast;interleaved=0-1", InterleavedTransport(0, 1)),
+    ("RTP/AVP;multicast,RTP/AVP/TCP;unicast;interleaved=0-1", InterleavedTransport(0, 1)),
+    ("RTP/SAVP;unicast;client_port=1-2, RTP/AVP;unicast;client_port=3-4, RTP/AVP/TCP", UdpTransport(3, 4)),
+    ('RTP/AVP;unicast;client_port=x;mode="PLAY,RECORD",RTP/AVP/TCP;mode="PLAY,RECORD"', InterleavedTransport(0, 1)),
+]
+
+
+@pytest.mark.parametrize(("offer", "transport"), OFFERS)
+def test_offer_is_taken(offer: str, transport: UdpTransport | InterleavedTransport) -> None:
+    client = Client()
+    client.set_up(offer)
+    assert client.dialogue.sessions["id1"].transport == transport
+
+
+def test_offers_in_several_headers_are_taken_in_order() -> None:
+    client = Client()
+    lines = [
+        "Transport: RTP/AVP;multicast",
+        "Transport: RTP/AVP/TCP;interleaved=2-3",
+        "Transport: RTP/AVP;client_port=1-2",
+    ]
+    assert client.ask("SETUP", TRACK, *lines).status == 200
+    assert client.dialogue.sessions["id1"].transport == InterleavedTransport(2, 3)
+
+
+def test_channels_in_use_are_replaced_by_free_ones() -> None:
+    client = Client()
+    for asked, given in [("2-3", (2, 3)), ("3-4", (0, 1)), ("1-2", (4, 5))]:
+        header = client.set_up(f"RTP/AVP/TCP;unicast;interleaved={asked}")
+        assert client.dialogue.sessions[header.removeprefix("Session: ")].transport == given
+
+
+def test_a_connection_from_a_mapped_ipv4_address_may_name_itself() -> None:
+    client = Client(peer="::ffff:192.0.2.9")
+    client.set_up("RTP/AVP;unicast;destination=192.0.2.9;client_port=1-2")
+
+
+_GSTREAMER_READS = """
+import json, sys
+import gi
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
+from gi.repository import Gst, GstRtsp
+Gst.init(None)
+def pair(range_):
+    return [range_.min, range_.max]
+def read(text):
+    result, transport = GstRtsp.rtsp_transport_parse(text)
+    assert result == GstRtsp.RTSPResult.OK, text
+    return dict(tcp=bool(transport.lower_transport & GstRtsp.RTSPLowerTrans.TCP),
+                udp=bool(transport.lower_transport & GstRtsp.RTSPLowerTrans.UDP), play=transport.mode_play,
+                client=pair(transport.client_port), server=pair(transport.server_port),
+                channels=pair(transport.interleaved), ssrc=transport.ssrc)
+print(json.dumps([read(text) for text in json.load(sys.stdin)]))
+"""
+
+
+def test_gstreamer_reads_the_answer_as_it_was_meant() -> None:
+    python = shutil.which("python3", path="/usr/bin")
+    if python is None or subprocess.run([python, "-c", "import gi"], check=False, capture_output=True).returncode:
+        pytest.skip("needs Debian's python3-gi")
+    answers = [Client().ask("SETUP", TRACK, f"Transport: {offer}").headers["Transport"] for offer, _ in OFFERS]
+    run = subprocess.run(
+        [python, "-c", _GSTREAMER_READS], input=json.dumps(answers), capture_output=True, text=True, check=True
+    )
+    for read, (_, transport) in zip(json.loads(run.stdout), OFFERS, strict=True):
+        assert read["play"]
+        assert read["ssrc"] == 0xBEEF
+        if isinstance(transport, InterleavedTransport):
+            assert read["tcp"]
+            assert read["channels"] == list(transport)
+        else:
+            assert read["udp"]
+            assert read["client"] == list(transport)
+            assert read["server"] == [8000, 8001]

@@ -1,0 +1,91 @@
+"""The virtual Raspberry Pi from outside: where it is, and running programs on it."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from vstream.sources.base import AccessUnit
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parent.parent
+RUN_LIMIT_S = 120
+
+Board = Literal["pi4", "pi5"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a source: its access units, when each was handed over, and the answers it gave."""
+
+    units: list[AccessUnit]
+    arrived_us: list[int]
+    error: str | None
+    keyframe_granted: bool | None
+    bitrate_granted: bool | None
+    descriptors: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the program `record.py` printed, and its log."""
+
+    name: str
+    runs: list[Run]
+    log: str
+
+
+class VirtualPi:
+    """One board, with a directory of faults of its own; several may run from the same tree."""
+
+    def __init__(self, tree: Path, board: Board, faults: Path) -> None:
+        self.board, self.faults = board, faults
+        self._tree = tree
+
+    def start(self, *command: str, **settings: str) -> subprocess.Popen[str]:
+        """Start a program there, with settings as its environment."""
+        environment = {name: value for name, value in os.environ.items() if name.isupper()} | settings
+        environment |= {"VIRTUALPI_BOARD": self.board, "VIRTUALPI_FAULTS": str(self.faults)}
+        environment |= {"VIRTUALPI_PROJECT": str(PROJECT)}
+        pipe = subprocess.PIPE
+        arguments = [str(HERE / "enter"), str(self._tree), *command]
+        return subprocess.Popen(
+            arguments, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment, text=True
+        )
+
+    def record(self, *wishes: str, **settings: str) -> Record:
+        """Run the source once for each wish; the program must end by itself and with success."""
+        with self.start("python", "/project/tests/virtualpi/record.py", *wishes, **settings) as process:
+            try:
+                out, err = process.communicate(timeout=RUN_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise AssertionError(process.communicate()[1]) from None
+        assert process.returncode == 0, err
+        printed = json.loads(out)
+        return Record(printed["name"], [_run(run) for run in printed["runs"]], err)
+
+
+def missing(tree: Path) -> str | None:
+    """Say why the tests cannot run here; None where they can."""
+    if os.geteuid() != 0:
+        return "the virtual Raspberry Pi needs root"
+    if shutil.which("debootstrap") is None and not tree.exists():
+        return "the virtual Raspberry Pi needs debootstrap"
+    if not (tree / ".bootstrapped").exists():
+        return f"there is no virtual Raspberry Pi: tests/virtualpi/setup {tree} builds it"
+    return None
+
+
+def _run(printed: dict[str, object]) -> Run:
+    units = printed.pop("units")
+    assert isinstance(units, list)
+    return Run(
+        units=[AccessUnit(base64.b64decode(unit["data"]), unit["pts_us"]) for unit in units],
+        arrived_us=[unit["arrived_us"] for unit in units],
+        **printed,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,1 @@
+"""What makes libcamera's virtual camera behave as a Raspberry Pi's."""

@@ -1,0 +1,5 @@
+from libcamera import ControlId
+
+SensorTimestamp: ControlId
+
+class draft: ...  # noqa: N801

@@ -1,0 +1,207 @@
+"""Split -> packetize -> send, in that order, without the GIL (RFC 6184, RFC 3550)."""
+
+from typing import Self, final
+
+from typing_extensions import Buffer, disjoint_base
+
+def nal_starts(data: Buffer, offset: int = 0) -> list[int]:
+    """Where NAL units begin in an Annex-B byte stream: the index of each NAL header, searched from `offset` on."""
+
+def split(data: Buffer) -> list[tuple[int, int]]:
+    """Find the NAL units of an Annex-B byte stream: (offset, length) each, without start codes or trailing zeros."""
+
+@final
+class Train:
+    """One access unit as RTP packets, built once and shared by every viewer."""
+
+    @property
+    def keyframe(self) -> bool:
+        """Whether decoding can start here: an IDR picture, or a recovery point SEI (ITU-T H.264 D.2.8)."""
+
+    @property
+    def timestamp(self) -> int:
+        """RTP timestamp, 90 kHz, 32 bits."""
+
+    @property
+    def first_sequence(self) -> int:
+        """RTP sequence number of the first packet, 16 bits."""
+
+    @property
+    def packet_count(self) -> int: ...
+    def packets(self) -> list[bytes]:
+        """Each RTP packet, header included, in sending order."""
+
+    def interleaved(self, channel: int) -> bytes:
+        """The packets framed for TCP: `$`, channel, 16-bit length before each (RFC 2326 section 10.12)."""
+
+@final
+class Packetizer:
+    """Turns access units into RTP packets (RFC 6184): single NAL unit, STAP-A for parameter sets, FU-A.
+
+    Remembers the parameter sets it saw and puts them before every keyframe that comes without. Drops access
+    unit delimiters, end markers and filler. One thread calls it.
+    """
+
+    def __new__(cls, *, ssrc: int, payload_type: int, max_packet_bytes: int, sequence: int) -> Self: ...
+    def packetize(self, data: Buffer, timestamp: int) -> Train | None:
+        """Packetize one Annex-B access unit; None where it holds nothing to send.
+
+        `timestamp` is 90 kHz, taken mod 2**32.
+
+        Raises:
+            ValueError: the access unit has more than 256 MiB.
+            MemoryError: there is no memory for its packets.
+        """
+
+    @property
+    def sps(self) -> tuple[bytes, ...]:
+        """The sequence parameter sets in force, by id."""
+
+    @property
+    def pps(self) -> tuple[bytes, ...]:
+        """The picture parameter sets in force, by id."""
+
+    @property
+    def generation(self) -> int:
+        """Rises by one whenever a parameter set is added or changes."""
+
+    @property
+    def next_sequence(self) -> int:
+        """The sequence number that the next packet gets."""
+
+@disjoint_base
+class Writer:
+    """How a viewer is served, whatever its transport."""
+
+    @property
+    def queued_bytes(self) -> int: ...
+    @property
+    def stalled_us(self) -> int:
+        """How long the queue has made no progress, in microseconds; 0 with nothing queued."""
+
+    @property
+    def packets_sent(self) -> int: ...
+    @property
+    def octets_sent(self) -> int:
+        """RTP payload octets, as a sender report counts them (RFC 3550 section 6.4.1)."""
+
+    @property
+    def units_sent(self) -> int: ...
+    @property
+    def units_dropped(self) -> int: ...
+    @property
+    def awaiting_keyframe(self) -> bool: ...
+    @property
+    def begun_us(self) -> int:
+        """When it was given its first keyframe since it joined (CLOCK_MONOTONIC); 0 before."""
+
+    @property
+    def error(self) -> int:
+        """The errno that broke the connection (TCP) or that was met last (UDP); 0 without."""
+
+@final
+class TlsContext:
+    """A certificate chain and its key, from PEM files, for TLS 1.2 and later.
+
+    Raises:
+        ValueError: they cannot be read, or do not belong together.
+        ImportError: this system has no OpenSSL.
+    """
+
+    def __new__(cls, certificate: str, key: str) -> Self: ...
+
+@final
+class TcpWriter(Writer):
+    """The only writer of one RTSP connection: answers, RTCP and media leave through one queue.
+
+    Arms EPOLLOUT for `fd` in the epoll set `epoll_fd` while the socket is full; whoever polls it calls `flush`.
+    """
+
+    def __new__(cls, fd: int, *, limit_bytes: int, epoll_fd: int = -1, tls: TlsContext | None = None) -> Self: ...
+    def write(self, data: bytes) -> bool:
+        """Queue bytes behind all that is queued and write what the socket takes; False where they do not fit."""
+
+    def receive(self, size: int) -> bytes | None:
+        """Read from a TLS connection, at most `size` bytes: None where nothing is there yet, empty at its end.
+
+        Raises:
+            OSError: the connection broke, or its peer speaks no TLS.
+        """
+
+    def flush(self) -> None: ...
+    def close(self) -> None:
+        """Forget the socket and all that is queued; the caller closes the descriptor."""
+
+@final
+class UdpWriter(Writer):
+    """One viewer's address on the shared RTP socket `fd`; a `source` is the local address to send from."""
+
+    def __new__(
+        cls,
+        fd: int,
+        host: bytes,
+        port: int,
+        *,
+        limit_bytes: int,
+        scope_id: int = 0,
+        source: bytes = b"",
+        segmentation: bool = True,
+    ) -> Self: ...
+
+@final
+class Fanout:
+    """Hands each train to every viewer, on the thread that brings it, waiting for none."""
+
+    def __new__(cls, *, gop_limit_bytes: int) -> Self: ...
+    def publish(self, train: Train, handed_us: int) -> bool:
+        """Send a train to all; `handed_us` is when its access unit was handed over (CLOCK_MONOTONIC).
+
+        Gives whether a UDP viewer has a backlog now, for `flush_udp` to send on.
+        """
+
+    def join_tcp(self, writer: TcpWriter, *, channel: int, cached: bool) -> None:
+        """Serve a connection on an interleaved channel: from the cached keyframe on, or from the next one.
+
+        Raises:
+            ValueError: the writer has joined this or another fanout and did not leave.
+            MemoryError: there is no memory for another viewer.
+        """
+
+    def join_udp(self, writer: UdpWriter, *, cached: bool) -> None:
+        """Serve an address over UDP; raises as `join_tcp` does."""
+    def leave_tcp(self, writer: TcpWriter) -> None:
+        """Stop media after the access unit that is being written; answers still pass.
+
+        Without effect on one that has not joined.
+        """
+
+    def leave_udp(self, writer: UdpWriter) -> None: ...
+    def flush_udp(self) -> bool:
+        """Send one burst of each UDP viewer's backlog; whether any is left (then call again in a millisecond)."""
+
+    def cached(self) -> tuple[int, int, int] | None:
+        """The cached keyframe's sequence number, RTP timestamp and arrival (us, CLOCK_MONOTONIC); None without one."""
+
+    def interrupt(self) -> None:
+        """The source begins anew: forget the kept pictures; every viewer goes on with the next keyframe."""
+
+    def delay_us(self, share: float) -> int:
+        """The given share (0..1) of access units was written within so many microseconds of being handed over."""
+
+    @property
+    def units(self) -> int: ...
+    @property
+    def keyframes(self) -> int: ...
+    @property
+    def newest_us(self) -> int:
+        """When the newest access unit was written (CLOCK_MONOTONIC); 0 before the first."""
+
+    @property
+    def packets_sent(self) -> int: ...
+    @property
+    def octets_sent(self) -> int: ...
+    @property
+    def units_dropped(self) -> int: ...
+    @property
+    def units_skipped(self) -> int:
+        """Of those dropped, the ones between a loss and the next keyframe."""

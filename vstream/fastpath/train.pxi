@@ -1,0 +1,136 @@
+# One train of RTP packets, and its framing for TCP (RFC 3550 section 5.1, RFC 2326 section 10.12).
+
+cdef enum:
+    RTP_HEADER_BYTES = 12
+    FRAMING_BYTES = 4
+    SEGMENTS_LIMIT = 64  # UDP_MAX_SEGMENTS of kernels before 6.9
+    RUN_BYTES_LIMIT = 65000  # an IP datagram's 64 KiB, less headers
+    UNIT_BYTES_LIMIT = 1 << 28  # so that its packets' bytes count in 32 bits
+
+
+cdef struct run_t:
+    # Consecutive packets of one size, the last one maybe shorter: what a single UDP_SEGMENT send takes.
+    uint32_t first
+    uint32_t count
+    uint32_t bytes
+    uint16_t segment
+
+
+cdef struct framed_t:
+    framed_t *next
+    uint8_t channel
+    uint8_t *data
+
+
+cdef struct train_t:
+    uint32_t refs
+    uint32_t packet_count
+    uint32_t run_count
+    uint32_t plain_bytes
+    uint32_t timestamp
+    uint16_t first_sequence
+    bint keyframe
+    uint8_t *plain  # the packets back to back
+    uint32_t *offsets  # of each packet in `plain`, and the end
+    run_t *runs
+    framed_t *framed  # the same packets framed for TCP, one copy a channel in use
+
+
+cdef void train_release(train_t *train) noexcept nogil:
+    cdef framed_t *framed
+    if vs_release(&train.refs):
+        return
+    while train.framed != NULL:
+        framed = train.framed
+        train.framed = framed.next
+        free(framed)
+    free(train.plain)
+    free(train)
+
+
+cdef train_t *train_new(uint32_t packets, size_t plain_bytes) noexcept nogil:
+    cdef size_t head = (sizeof(train_t) + 15) & ~<size_t>15
+    cdef train_t *train = <train_t *>malloc(head + packets * sizeof(run_t) + (packets + 1) * sizeof(uint32_t))
+    if train == NULL:
+        return NULL
+    memset(train, 0, sizeof(train_t))
+    train.refs = 1
+    train.runs = <run_t *>(<uint8_t *>train + head)
+    train.offsets = <uint32_t *>(train.runs + packets)
+    train.plain = <uint8_t *>malloc(plain_bytes)
+    if train.plain == NULL:
+        free(train)
+        return NULL
+    return train
+
+
+cdef inline size_t framed_bytes(const train_t *train) noexcept nogil:
+    return train.plain_bytes + <size_t>train.packet_count * FRAMING_BYTES
+
+
+cdef inline uint64_t payload_octets(const train_t *train) noexcept nogil:
+    return train.plain_bytes - <uint64_t>train.packet_count * RTP_HEADER_BYTES
+
+
+cdef void frame_train(const train_t *train, uint8_t channel, uint8_t *to) noexcept nogil:
+    cdef uint32_t i, length
+    for i in range(train.packet_count):
+        length = train.offsets[i + 1] - train.offsets[i]
+        to[0] = 0x24
+        to[1] = channel
+        to[2] = <uint8_t>(length >> 8)
+        to[3] = <uint8_t>length
+        memcpy(to + FRAMING_BYTES, train.plain + train.offsets[i], length)
+        to += FRAMING_BYTES + length
+
+
+cdef const uint8_t *train_framed(train_t *train, uint8_t channel) noexcept nogil:
+    """The train framed for `channel`, made at first need; NULL without memory. The fanout's lock is held."""
+    cdef framed_t *framed = train.framed
+    while framed != NULL:
+        if framed.channel == channel:
+            return framed.data
+        framed = framed.next
+    framed = <framed_t *>malloc(sizeof(framed_t) + framed_bytes(train))
+    if framed == NULL:
+        return NULL
+    framed.channel = channel
+    framed.data = <uint8_t *>(framed + 1)
+    frame_train(train, channel, framed.data)
+    framed.next = train.framed
+    train.framed = framed
+    return framed.data
+
+
+cdef class Train:
+    cdef train_t *c
+
+    def __dealloc__(self):
+        if self.c != NULL:
+            train_release(self.c)
+
+    @property
+    def keyframe(self):
+        return self.c.keyframe != 0
+
+    @property
+    def timestamp(self):
+        return self.c.timestamp
+
+    @property
+    def first_sequence(self):
+        return self.c.first_sequence
+
+    @property
+    def packet_count(self):
+        return self.c.packet_count
+
+    def packets(self):
+        cdef const char *plain = <const char *>self.c.plain
+        cdef uint32_t *offsets = self.c.offsets
+        return [plain[offsets[i]:offsets[i + 1]] for i in range(self.c.packet_count)]
+
+    def interleaved(self, uint8_t channel):
+        framed = PyBytes_FromStringAndSize(NULL, framed_bytes(self.c))
+        frame_train(self.c, channel, <uint8_t *>PyBytes_AS_STRING(framed))
+        return framed

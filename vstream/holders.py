@@ -1,0 +1,55 @@
+"""Which programs have a camera's device nodes open, as far as permissions show."""
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+CAMERA_NODES = re.compile(r"/dev/(media|video|v4l-subdev)\d+")
+
+
+class Holder(NamedTuple):
+    """A program that has nodes open, by its name and process id."""
+
+    name: str
+    pid: int
+    nodes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} (pid {self.pid})"
+
+
+def holders(nodes: re.Pattern[str] = CAMERA_NODES, proc: Path = Path("/proc")) -> list[Holder]:
+    """Every other process with an open node, by process id; those of other users and containers may stay unseen."""
+    found = []
+    for process in sorted((path for path in proc.iterdir() if path.name.isdigit()), key=lambda path: int(path.name)):
+        opened = _open_nodes(process, nodes) if int(process.name) != os.getpid() else ()
+        if opened:
+            found.append(Holder(_name(process), int(process.name), opened))
+    return found
+
+
+def _open_nodes(process: Path, nodes: re.Pattern[str]) -> tuple[str, ...]:
+    opened = set()
+    try:
+        for descriptor in (process / "fd").iterdir():
+            target = _target(descriptor)
+            if nodes.fullmatch(target):
+                opened.add(target)
+    except OSError:  # it ended, or belongs to somebody else
+        return ()
+    return tuple(sorted(opened))
+
+
+def _target(descriptor: Path) -> str:
+    try:
+        return str(descriptor.readlink())
+    except OSError:
+        return ""
+
+
+def _name(process: Path) -> str:
+    try:
+        return (process / "comm").read_text().strip() or "a program"
+    except OSError:
+        return "a program"

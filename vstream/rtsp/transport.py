@@ -1,0 +1,117 @@
+"""The Transport header: what a client offers, what is taken, what is answered (RFC 2326 section 12.39)."""
+
+import re
+from collections.abc import Collection, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
+
+from vstream.errors import RtspError
+from vstream.rtsp.headers import split_quoted
+from vstream.rtsp.session import InterleavedTransport, Transport, UdpTransport
+
+_PAIR = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
+_TCP_PROFILE = "RTP/AVP/TCP"
+_PROFILES = ("RTP/AVP", "RTP/AVP/UDP", _TCP_PROFILE)
+_HIGHEST_PORT = 65535
+_HIGHEST_CHANNEL = 255
+
+
+class Choice(NamedTuple):
+    """The offer that was taken; over UDP `profile` is repeated as the client wrote it, in capitals."""
+
+    profile: str
+    transport: Transport
+
+
+def choose(headers: Sequence[str], *, peer_address: str, channels_in_use: Collection[int]) -> Choice:
+    """Take the first acceptable offer of all Transport headers, in the client's order of preference.
+
+    Raises:
+        RtspError: 400 where there is no offer or none is well formed, 461 where none is served.
+    """
+    refusals: list[RtspError] = []
+    for offer in (offer for header in headers for offer in split_quoted(header, ",")):
+        try:
+            return _accept(offer, peer_address, channels_in_use)
+        except RtspError as refusal:
+            refusals.append(refusal)
+    if not refusals:
+        raise RtspError(400, "SETUP needs a Transport header")
+    raise next((refusal for refusal in refusals if refusal.status == 461), refusals[0])
+
+
+def format_answer(choice: Choice, *, source: str, server_rtp_port: int, server_rtcp_port: int, ssrc: int) -> str:
+    """The Transport header of a response to SETUP; an empty `source` is left out."""
+    transport = choice.transport
+    if isinstance(transport, InterleavedTransport):
+        where = f"interleaved={transport.rtp_channel}-{transport.rtcp_channel}"
+    else:
+        client = f"client_port={transport.rtp_port}-{transport.rtcp_port}"
+        where = f"{client};server_port={server_rtp_port}-{server_rtcp_port}"
+        where += f";source={source}" if source else ""
+    return f'{choice.profile};unicast;{where};ssrc={ssrc:08X};mode="PLAY"'
+
+
+def _accept(offer: str, peer_address: str, channels_in_use: Collection[int]) -> Choice:
+    profile, *rest = split_quoted(offer, ";") or [""]
+    profile = profile.upper()
+    parameters: dict[str, str] = {}
+    for parameter in rest:
+        name, _, value = parameter.partition("=")
+        parameters.setdefault(name.strip(" \t").lower(), value.strip(' \t"'))
+    if not profile:
+        raise RtspError(400, "a Transport without a profile")
+    if profile not in _PROFILES:
+        raise RtspError(461, "a transport that is not RTP/AVP over UDP or TCP")
+    if "multicast" in parameters:
+        raise RtspError(461, "multicast is not served")
+    modes = [mode.strip(" \t").upper() for mode in parameters.get("mode", "PLAY").split(",")]
+    if "PLAY" not in modes:
+        raise RtspError(461, "a mode that is not PLAY")
+    destination = parameters.get("destination")
+    if destination and not _same_address(destination, peer_address):
+        raise RtspError(461, "a destination that is not the client itself")
+    if profile == _TCP_PROFILE or "interleaved" in parameters:
+        return Choice(_TCP_PROFILE, _interleaved(parameters.get("interleaved"), channels_in_use))
+    if "client_port" not in parameters:
+        raise RtspError(461, "UDP without client_port")
+    return Choice(profile, UdpTransport(*_pair(parameters["client_port"], 1, _HIGHEST_PORT)))
+
+
+def _interleaved(asked: str | None, channels_in_use: Collection[int]) -> InterleavedTransport:
+    if asked is not None:
+        rtp_channel, rtcp_channel = _pair(asked, 0, _HIGHEST_CHANNEL)
+        if rtp_channel == rtcp_channel:
+            raise RtspError(400, "RTP and RTCP on one channel")
+        if rtp_channel not in channels_in_use and rtcp_channel not in channels_in_use:
+            return InterleavedTransport(rtp_channel, rtcp_channel)
+    for channel in range(0, _HIGHEST_CHANNEL, 2):
+        if channel not in channels_in_use and channel + 1 not in channels_in_use:
+            return InterleavedTransport(channel, channel + 1)
+    raise RtspError(461, "no free channel on this connection")
+
+
+def _pair(text: str, lowest: int, highest: int) -> tuple[int, int]:
+    match = _PAIR.fullmatch(text)
+    if not match:
+        raise RtspError(400, "a pair that is not `a-b`")
+    first = int(match[1])
+    second = first + 1 if match[2] is None else int(match[2])
+    if not (lowest <= first <= highest and lowest <= second <= highest):
+        raise RtspError(400, f"a pair outside {lowest} to {highest}")
+    return first, second
+
+
+def _same_address(destination: str, peer_address: str) -> bool:
+    wanted = _address(destination)
+    return wanted is not None and wanted == _address(peer_address)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text.strip("[]"))
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address

@@ -1,0 +1,68 @@
+"""The SDP description of one H.264 stream (RFC 8866, RFC 6184 section 8.2, RFC 2326 appendix C)."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from ipaddress import IPv6Address, ip_address
+
+from vstream.errors import NoVideoError
+from vstream.rtsp.uri import TRACK_CONTROL
+
+_PROFILE_LEVEL_ID = slice(1, 4)
+
+
+def describe(
+    *,
+    session_id: int,
+    sps: Sequence[bytes],
+    pps: Sequence[bytes],
+    width: int,
+    height: int,
+    framerate: float | None,
+    address: str,
+    session_version: int = 1,
+    payload_type: int = 96,
+    bitrate_bps: int | None = None,
+    control: str = TRACK_CONTROL,
+    username: str = "-",
+    session_name: str = "vstream",
+) -> bytes:
+    """Describe the stream; `sps` and `pps` are NAL units without start codes, `address` is the server's own.
+
+    `session_version` must rise with every change of the description (RFC 8866 section 5.2). A framerate or
+    bitrate that is not known is left out.
+
+    Raises:
+        NoVideoError: there is no parameter set of a kind, or an SPS is too short to name its profile.
+    """
+    if not sps or not pps or len(sps[0]) < _PROFILE_LEVEL_ID.stop:
+        raise NoVideoError("The stream cannot be described: it has no complete SPS and PPS yet.")
+    family, origin = _origin(address)
+    parameter_sets = ",".join(b64encode(nal_unit).decode() for nal_unit in (*sps, *pps))
+    profile_level_id = sps[0][_PROFILE_LEVEL_ID].hex().upper()
+    lines = [
+        "v=0",
+        f"o={username} {session_id} {session_version} IN {family} {origin}",
+        f"s={session_name}",
+        f"c=IN {family} {'::' if family == 'IP6' else '0.0.0.0'}",
+        "t=0 0",
+        "a=control:*",
+        "a=range:npt=now-",
+        f"m=video 0 RTP/AVP {payload_type}",
+        *([] if bitrate_bps is None else [f"b=AS:{-(-bitrate_bps // 1000)}"]),
+        f"a=rtpmap:{payload_type} H264/90000",
+        f"a=fmtp:{payload_type} packetization-mode=1;profile-level-id={profile_level_id}"
+        f";sprop-parameter-sets={parameter_sets}",
+        *([] if framerate is None else [f"a=framerate:{framerate:g}"]),
+        f"a=framesize:{payload_type} {width}-{height}",
+        f"a=x-dimensions:{width},{height}",
+        f"a=control:{control}",
+    ]
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def _origin(address: str) -> tuple[str, str]:
+    """Give the address type and the address as `o=` writes them: no scope, and IPv4 in its own form."""
+    parsed = ip_address(address.partition("%")[0])
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
+        return "IP6", str(parsed)
+    return "IP4", str(parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else parsed)

@@ -1,0 +1,1 @@
+"""Sockets, threads and the clock around the RTSP core."""

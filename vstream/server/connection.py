@@ -1,0 +1,356 @@
+"""One RTSP connection: feeds the core what it reads, writes what the core answers, carries out the effects."""
+
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterable
+from typing import Concatenate, ParamSpec, Protocol
+
+from vstream._fastpath import TcpWriter, TlsContext
+from vstream.counters import counters
+from vstream.errors import MalformedMessageError, RtspError
+from vstream.rtsp.dialogue import Answer, Dialogue
+from vstream.rtsp.message import InterleavedFrame, Request, Response
+from vstream.rtsp.parser import Limits, Parser
+from vstream.rtsp.session import Close, Deny, Effect, End, Pause, Play, Session
+from vstream.server.access import Access
+from vstream.server.loop import WRITABLE, EventLoop
+from vstream.server.sockets import Endpoint, endpoint, reset_on_close
+from vstream.server.viewer import Viewer
+
+STALL_LIMIT_S = 10.0
+IDLE_LIMIT_S = 60.0
+_READ_BYTES = 65536
+_RETRY_S = 0.02
+_DESCRIPTION_WAIT_S = 3.0
+_SETTLE_S = 5.0
+_AHEAD_LIMIT_BYTES = 1 << 18
+_COUNTED_STATUSES = frozenset({400, 403, 408, 413, 414, 453})
+
+log = logging.getLogger(__name__)
+
+Given = ParamSpec("Given")
+Turn = Callable[Concatenate["Connection", Given], None]
+
+
+def _contained(turn: Turn[Given]) -> Turn[Given]:
+    """Have what fails in a turn of one connection end that connection, and nothing else."""
+
+    def run(self: "Connection", /, *args: Given.args, **kwargs: Given.kwargs) -> None:
+        try:
+            turn(self, *args, **kwargs)
+        except Exception:
+            log.exception("A connection's request failed", extra={"address": str(self.peer)})
+            self.close("internal error")
+
+    return run
+
+
+class Host(Protocol):
+    """What a connection needs of the server."""
+
+    loop: EventLoop
+    access: Access
+    limits: Limits
+    queue_limit_bytes: int
+    request_timeout_s: float
+
+    def ready(self) -> bool:
+        """Whether the stream can be described."""
+
+    def viewer(self, session: Session, connection: "Connection") -> Viewer: ...
+    def forget(self, viewer: Viewer) -> None: ...
+    def closed(self, connection: "Connection") -> None: ...
+    def want_keyframe(self) -> None: ...
+
+
+class Connection:
+    """Lives on the event loop's thread; media to an interleaved viewer joins in at the writer."""
+
+    def __init__(
+        self,
+        tcp: socket.socket,
+        peer: Endpoint,
+        host: Host,
+        dialogue: Callable[[str], Dialogue],
+        tls: TlsContext | None = None,
+    ) -> None:
+        """`tls` encrypts it, from its first byte on."""
+        self.peer = peer
+        self.local_address = local_address(tcp)
+        self.writer = TcpWriter(tcp.fileno(), limit_bytes=host.queue_limit_bytes, epoll_fd=host.loop.epoll_fd, tls=tls)
+        self._is_encrypted = tls is not None
+        self._socket = tcp
+        self._host = host
+        self._parser = Parser(host.limits)
+        self._dialogue = dialogue(self.local_address)
+        self._viewers: dict[Session, Viewer] = {}
+        self._came_s = time.monotonic()
+        self._asked_s: float | None = None
+        self._begun_s: float | None = None
+        self._waiting_since_s: float | None = None
+        self._is_held = False
+        self._closing = False
+        self._open = True
+        host.loop.add(tcp.fileno(), self._handle)
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions were made here and live."""
+        return len(self._dialogue.sessions)
+
+    def is_expendable(self, now_s: float) -> bool:
+        """Whether it may be closed to make room: it has no session, and asked nothing or had time to make one."""
+        return not self.sessions and (self._asked_s is None or now_s - self._came_s > _SETTLE_S)
+
+    def make_room(self) -> None:
+        """Close now, for the sake of a newcomer."""
+        self._close("its place was needed")
+
+    def heard_rtcp(self, session: Session) -> None:
+        """RTCP over UDP is a sign of life of its session."""
+        self._dialogue.heard(session.id, time.monotonic())
+
+    @_contained
+    def check(self, now_s: float) -> None:
+        """Look what is due: sender reports, silent sessions, a peer that does not read or says nothing."""
+        for viewer in self._viewers.values():
+            viewer.report(now_s)
+        self._ask_for_keyframe()
+        self._carry_out(self._dialogue.expired(now_s))
+        if self.writer.stalled_us > STALL_LIMIT_S * 1e6:
+            self._close(f"it read nothing for {STALL_LIMIT_S:g} s", level=logging.WARNING)
+        elif self._begun_s is not None and now_s - self._begun_s > self._host.request_timeout_s:
+            self._give_up(RtspError(408, f"half a request for {self._host.request_timeout_s:g} s"))
+        elif not self.sessions and now_s - (self._asked_s or self._came_s) > IDLE_LIMIT_S:
+            self._close(f"it asked nothing for {IDLE_LIMIT_S:g} s")
+        elif self._closing:
+            self._finish()
+
+    @_contained
+    def shut_down(self) -> None:
+        """End every session with BYE and a notice; what is queued is still written, as far as the peer reads."""
+        for viewer in self._viewers.values():
+            viewer.end("server shuts down", goodbye=True)
+            self.writer.write(self._dialogue.notice_of_end(viewer.session).encode())
+            self._host.forget(viewer)
+        self._viewers.clear()
+        self._closing = True
+
+    @property
+    def written(self) -> bool:
+        """Whether nothing is left to write."""
+        return not self._open or self.writer.queued_bytes == 0 or self.writer.error != 0
+
+    def close(self, reason: str) -> None:
+        """Close now; sessions that still live end."""
+        self._close(reason)
+
+    @_contained
+    def _handle(self, events: int) -> None:
+        if events & WRITABLE:
+            self._flush()
+        if self._open and events & ~WRITABLE:
+            self._read()
+
+    def _flush(self) -> None:
+        self.writer.flush()
+        self._ask_for_keyframe()
+        if self._closing:
+            self._finish()
+
+    def _ask_for_keyframe(self) -> None:
+        if any(viewer.waits_for_keyframe for viewer in self._viewers.values()):
+            self._host.want_keyframe()
+
+    def _read(self) -> None:
+        """Read once; what TLS has decrypted is read to its end, as the socket does not tell of it."""
+        while (data := self._receive()) is not None:
+            if not data:
+                self._close("connection closed")
+                return
+            self._take(data)
+            if not self._is_encrypted or not self._open:
+                return
+
+    def _receive(self) -> bytes | None:
+        """What came; None where nothing did, empty at the end."""
+        try:
+            return self.writer.receive(_READ_BYTES) if self._is_encrypted else self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            self._close(error.strerror or "connection lost")
+            return None
+
+    def _take(self, data: bytes) -> None:
+        if self._closing:
+            return
+        self._parser.feed(data)
+        self._process()
+        if self._must_hold and self._parser.buffered_bytes > _AHEAD_LIMIT_BYTES:
+            self._close("it does not wait for its answers", level=logging.WARNING)
+
+    @property
+    def _must_hold(self) -> bool:
+        """Whether an answer is owed, so that nothing further may be answered."""
+        return self._is_held or self._waiting_since_s is not None
+
+    def _process(self) -> None:
+        """Answer what is complete, in order, until one answer has to wait."""
+        try:
+            while self._open and not self._closing and not self._must_hold:
+                event = self._parser.next_event()
+                if event is None:
+                    self._note_remainder()
+                    return
+                self._begun_s = None
+                if isinstance(event, Request):
+                    self._answer(event)
+                elif isinstance(event, InterleavedFrame):
+                    self._hear(event)
+        except MalformedMessageError as error:
+            self._give_up(error)
+
+    def _note_remainder(self) -> None:
+        """A request that comes byte by byte is as old as its first byte."""
+        if not self._parser.buffered_bytes:
+            self._begun_s = None
+        elif self._begun_s is None:
+            self._begun_s = time.monotonic()
+
+    def _give_up(self, error: RtspError, request: Request | None = None) -> None:
+        """Answer with an error, then close."""
+        log.info("Request refused: %s", error, extra={"address": str(self.peer)})
+        self._begun_s = None
+        self._respond(self._dialogue.refuse(error, request))
+        self._wind_up(f"request refused: {error}")
+
+    def _respond(self, response: Response) -> None:
+        if response.status in _COUNTED_STATUSES:
+            counters.requests_refused[str(response.status)] += 1
+        self._write(response.encode())
+
+    def _answer(self, request: Request) -> None:
+        now_s = self._asked_s = time.monotonic()
+        if not self._dialogue.is_trusted and self._host.access.bars(self.peer, now_s):
+            self._give_up(RtspError(403, "its address failed to log in too often"), request)
+            return
+        if request.method == "DESCRIBE" and self._must_wait(now_s):
+            self._host.loop.after(_RETRY_S, lambda: self._answer_again(request))
+            return
+        self._waiting_since_s = None
+        answer = self._dialogue.handle(request, now_s)
+        log.debug("%s: %d", request.method, answer.response.status, extra={"address": str(self.peer)})
+        failures = [effect.failure for effect in answer.effects if isinstance(effect, Deny)]
+        delay_s = sum(self._host.access.failed(self.peer, failure, now_s) for failure in failures)
+        if delay_s:
+            self._is_held = True
+            self._host.loop.after(delay_s, lambda: self._release(answer))
+        else:
+            self._give(answer)
+
+    def _give(self, answer: Answer) -> None:
+        self._respond(answer.response)
+        self._carry_out(answer.effects)
+
+    @_contained
+    def _release(self, answer: Answer) -> None:
+        """Give an answer that was held back, and go on with what came meanwhile."""
+        self._is_held = False
+        if self._open and not self._closing:
+            self._give(answer)
+            self._process()
+
+    def _must_wait(self, now_s: float) -> bool:
+        """A source that only starts is about to describe itself; a player that came early need not ask twice."""
+        if self._host.ready():
+            return False
+        if self._waiting_since_s is None:
+            self._waiting_since_s = now_s
+        return now_s - self._waiting_since_s < _DESCRIPTION_WAIT_S
+
+    @_contained
+    def _answer_again(self, request: Request) -> None:
+        if self._open and not self._closing:
+            self._answer(request)
+            self._process()
+
+    def _hear(self, frame: InterleavedFrame) -> None:
+        session = self._dialogue.interleaved(frame, time.monotonic())
+        if session is not None and session in self._viewers:
+            self._viewers[session].heard(frame.payload)
+
+    def _write(self, data: bytes) -> None:
+        if not self.writer.write(data):
+            self._close("it does not read its answers", level=logging.WARNING)
+
+    def _carry_out(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Play):
+                self._play(effect.session)
+            elif isinstance(effect, Pause):
+                self._pause(effect.session)
+            elif isinstance(effect, End):
+                self._end(effect)
+            elif isinstance(effect, Close):
+                self._wind_up(effect.reason)
+
+    def _play(self, session: Session) -> None:
+        if not self._open:
+            return
+        viewer = self._viewers.get(session)
+        if viewer is not None and viewer.transport != session.transport:
+            self._end(End(session, "another transport"))
+            viewer = None
+        if viewer is None:
+            viewer = self._viewers[session] = self._host.viewer(session, self)
+            viewer.log(logging.INFO, "Client connected")
+        viewer.play()
+
+    def _pause(self, session: Session) -> None:
+        """The viewer is gone already where its answer could not be written."""
+        if session in self._viewers:
+            self._viewers[session].pause()
+
+    def _end_sessions(self, reason: str) -> None:
+        for effect in self._dialogue.closed():
+            if isinstance(effect, End):
+                self._end(effect._replace(reason=reason))
+
+    def _end(self, effect: End) -> None:
+        viewer = self._viewers.pop(effect.session, None)
+        if viewer is not None:
+            viewer.end(effect.reason, goodbye=effect.reason != "TEARDOWN")
+            self._host.forget(viewer)
+
+    def _wind_up(self, reason: str) -> None:
+        """End the sessions, or media would never let the queue run empty; then close once everything is written."""
+        self._end_sessions(reason)
+        self._closing = True
+        self._finish()
+
+    def _finish(self) -> None:
+        """Close once everything is written."""
+        if self.written:
+            self._close("connection closed")
+
+    def _close(self, reason: str, *, level: int = logging.DEBUG) -> None:
+        if not self._open:
+            return
+        self._open = False
+        log.log(level, "Connection closed: %s", reason, extra={"address": str(self.peer)})
+        try:
+            self._end_sessions(reason)
+        finally:
+            if self.writer.queued_bytes:
+                reset_on_close(self._socket)
+            self.writer.close()
+            self._host.loop.remove(self._socket.fileno())
+            self._socket.close()
+            self._host.closed(self)
+
+
+def local_address(tcp: socket.socket) -> str:
+    """The address of ours that the peer connected to."""
+    return endpoint(tcp.getsockname()).host

@@ -1,0 +1,259 @@
+"""The RTSP server: its ports, its connections and viewers, on one event loop."""
+
+import logging
+import secrets
+import socket
+import time
+from functools import partial
+
+from vstream import __version__
+from vstream.config import Settings
+from vstream.counters import counters
+from vstream.rtsp.dialogue import Dialogue
+from vstream.rtsp.parser import Limits
+from vstream.rtsp.session import Session, UdpTransport
+from vstream.server.access import Access
+from vstream.server.certificate import Certificate
+from vstream.server.connection import STALL_LIMIT_S, Connection
+from vstream.server.crowd import Crowd
+from vstream.server.descriptors import make_room_for_descriptors
+from vstream.server.listener import Listener
+from vstream.server.loop import EventLoop
+from vstream.server.punches import Punches
+from vstream.server.sockets import Endpoint, tune_connection
+from vstream.server.turned_away import TurnedAway
+from vstream.server.udp import UdpPorts
+from vstream.server.viewer import Carrier, TcpCarrier, UdpCarrier, Viewer
+from vstream.stream import Stream, monotonic_us
+
+SERVER_NAME = f"vstream/{__version__}"
+SESSIONS_A_CONNECTION = 8
+_CHECK_INTERVAL_S = 0.5
+_PACE_S = 0.001
+GOODBYE_LIMIT_S = 0.5
+_TURNED_AWAY_LIMIT = 64
+
+log = logging.getLogger(__name__)
+
+
+class RtspServer:
+    """Serves one stream to any number of viewers."""
+
+    def __init__(self, settings: Settings, stream: Stream, loop: EventLoop) -> None:
+        self.loop = loop
+        self._stream = stream
+        self.access = Access(settings)
+        self._take_limits(settings)
+        self._cname = f"vstream@{socket.gethostname()}"
+        self._connections = Crowd(settings.rtsp_max_connections, settings.rtsp_max_connections_per_address)
+        self._turned_away: set[TurnedAway] = set()
+        make_room_for_descriptors(settings.rtsp_max_connections + _TURNED_AWAY_LIMIT)
+        self.viewers: dict[int, Viewer] = {}
+        """Everyone who plays or paused, by number; other threads may copy it."""
+        self._by_rtcp: dict[Endpoint, tuple[Viewer, Connection]] = {}
+        self._rtp_ends: set[Endpoint] = set()
+        self._rtp_punches, self._rtcp_punches = Punches(), Punches()
+        self._pacing = False
+        self._udp = UdpPorts(settings.rtsp_host, settings.rtp_port, loop, self._heard_rtcp, self._reached_rtp)
+        try:
+            self._listener = Listener(settings.rtsp_host, settings.rtsp_port, loop, self._accepted)
+            self._encrypted = self._listen_encrypted(settings)
+        except BaseException:
+            self._udp.close()
+            raise
+        self.checked_us = monotonic_us()
+        """When the event loop last looked after its connections; CLOCK_MONOTONIC."""
+        loop.every(_CHECK_INTERVAL_S, self._check)
+
+    def _listen_encrypted(self, settings: Settings) -> Listener | None:
+        """Open the RTSPS port where there is a certificate for it."""
+        if not settings.rtsp_tls_cert:
+            return None
+        certificate = Certificate(settings.rtsp_tls_cert, settings.rtsp_tls_key)
+
+        def accepted(tcp: socket.socket, peer: Endpoint) -> None:
+            self._accepted(tcp, peer, certificate)
+
+        return Listener(settings.rtsp_host, settings.rtsps_port, self.loop, accepted, "RTSPS (RTSPS_PORT)")
+
+    def apply(self, settings: Settings) -> None:
+        """Take on other limits and other rules of access, for all that begins from now on; ports stay."""
+        self._take_limits(settings)
+        self._connections.limit(settings.rtsp_max_connections, settings.rtsp_max_connections_per_address)
+        make_room_for_descriptors(settings.rtsp_max_connections + _TURNED_AWAY_LIMIT)
+        self.access.apply(settings)
+
+    def _take_limits(self, settings: Settings) -> None:
+        self.limits = Limits(
+            request_line_bytes=settings.rtsp_max_request_line_bytes,
+            header_bytes=settings.rtsp_max_header_bytes,
+            body_bytes=settings.rtsp_max_body_bytes,
+        )
+        self.queue_limit_bytes = settings.rtsp_queue_bytes
+        self.request_timeout_s = float(settings.rtsp_request_timeout_s)
+        self._settings = settings
+
+    @property
+    def port(self) -> int:
+        return self._listener.port
+
+    @property
+    def encrypted_port(self) -> int | None:
+        """The RTSPS port, if there is one."""
+        return self._encrypted.port if self._encrypted else None
+
+    @property
+    def is_accepting(self) -> bool:
+        """Whether newcomers get in."""
+        return self._listener.is_accepting
+
+    def ready(self) -> bool:
+        return self._stream.ready
+
+    def want_keyframe(self) -> None:
+        self._stream.want_keyframe()
+
+    def pace(self) -> None:
+        """Send on what UDP viewers have queued, a burst each millisecond until nothing is left."""
+        if not self._pacing:
+            self._pacing = True
+            self._pace_on()
+
+    def _pace_on(self) -> None:
+        self._pacing = self._stream.fanout.flush_udp()
+        if self._pacing:
+            self.loop.after(_PACE_S, self._pace_on)
+
+    def viewer(self, session: Session, connection: Connection) -> Viewer:
+        """Make the viewer of a session that begins to play."""
+        carrier = self._carrier(session, connection)
+        viewer = Viewer(session, connection.peer, carrier, self._stream, self._cname)
+        self.viewers[viewer.number] = viewer
+        if isinstance(carrier, UdpCarrier):
+            self._by_rtcp[carrier.rtcp] = viewer, connection
+            self._rtp_ends.add(carrier.rtp)
+        return viewer
+
+    def forget(self, viewer: Viewer) -> None:
+        """The viewer's session is over."""
+        self.viewers.pop(viewer.number, None)
+        carrier = viewer.carrier
+        if isinstance(carrier, UdpCarrier) and self._by_rtcp.get(carrier.rtcp, (None, None))[0] is viewer:
+            del self._by_rtcp[carrier.rtcp]
+            self._rtp_ends.discard(carrier.rtp)
+
+    def closed(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+
+    def shut_down(self, within_s: float = GOODBYE_LIMIT_S) -> None:
+        """Say BYE to every viewer, write what is queued as far as they read it, then close all."""
+        self._listener.close()
+        if self._encrypted is not None:
+            self._encrypted.close()
+        for stranger in list(self._turned_away):
+            stranger.close()
+        for connection in self._connections:
+            connection.shut_down()
+        limit_s = time.monotonic() + within_s
+        self._close_when_written(limit_s)
+        self.loop.run_until(lambda: not len(self._connections))
+        self._udp.close()
+
+    def _close_when_written(self, limit_s: float) -> None:
+        for connection in self._connections:
+            if connection.written or time.monotonic() >= limit_s:
+                connection.close("server shuts down")
+        if len(self._connections):
+            self.loop.after(0.01, lambda: self._close_when_written(limit_s))
+
+    def _accepted(self, tcp: socket.socket, peer: Endpoint, certificate: Certificate | None = None) -> None:
+        now_s = time.monotonic()
+        if not self.access.admits(peer, now_s):
+            tcp.close()
+            return
+        if not self._has_room(peer, now_s):
+            if certificate is None:
+                self._turn_away(tcp)
+            else:
+                tcp.close()  # an answer would cost a handshake
+            return
+        tune_connection(tcp, 2 * STALL_LIMIT_S)
+        tls = certificate.context() if certificate else None
+        port = self.port if tls is None else self.encrypted_port or 0
+
+        def dialogue(local_address: str) -> Dialogue:
+            return self._dialogue(peer, local_address, port, is_encrypted=tls is not None)
+
+        self._connections.add(Connection(tcp, peer, self, dialogue, tls))
+
+    def _has_room(self, peer: Endpoint, now_s: float) -> bool:
+        """Whether one more may come, if need be in the place of one that has no session."""
+        limit = self._connections.exceeded(peer.host)
+        if limit is None:
+            return True
+        expendable = self._connections.expendable(peer.host, limit, now_s)
+        counters.connections_refused[limit.value] += 1
+        if expendable is not None:
+            expendable.make_room()
+        return expendable is not None
+
+    def _turn_away(self, tcp: socket.socket) -> None:
+        if len(self._turned_away) < _TURNED_AWAY_LIMIT:
+            self._turned_away.add(TurnedAway(tcp, self.loop, SERVER_NAME, self._turned_away.discard))
+        else:
+            tcp.close()
+
+    def _has_session_to_give(self) -> bool:
+        return self._connections.sessions() < self._settings.rtsp_max_sessions
+
+    def _dialogue(self, peer: Endpoint, local_address: str, local_port: int, *, is_encrypted: bool) -> Dialogue:
+        return Dialogue(
+            media=self._stream,
+            path=self._settings.rtsp_path,
+            server_name=SERVER_NAME,
+            peer_address=peer.host,
+            local_address=local_address,
+            local_port=local_port,
+            server_rtp_port=self._udp.rtp_port,
+            server_rtcp_port=self._udp.rtcp_port,
+            session_timeout_s=self._settings.rtsp_session_timeout_s,
+            new_session_id=lambda: secrets.token_hex(16),
+            sessions_limit=SESSIONS_A_CONNECTION,
+            may_begin=self._has_session_to_give,
+            authenticator=self.access.authenticator(is_encrypted=is_encrypted),
+        )
+
+    def _carrier(self, session: Session, connection: Connection) -> Carrier:
+        transport = session.transport
+        if not isinstance(transport, UdpTransport):
+            return TcpCarrier(connection.writer, transport.rtp_channel, transport.rtcp_channel)
+        # A player opens its NAT a moment before it asks to play.
+        self._udp.receive()
+        peer, now_s = connection.peer, time.monotonic()
+        rtp = peer._replace(port=self._rtp_punches.take(peer.host, transport.rtp_port, now_s))
+        rtcp = peer._replace(port=self._rtcp_punches.take(peer.host, transport.rtcp_port, now_s))
+        writer = self._udp.writer(rtp, connection.local_address, self.queue_limit_bytes)
+        return UdpCarrier(writer, rtp, rtcp, partial(self._udp.send_rtcp, connection.local_address))
+
+    def _reached_rtp(self, sender: Endpoint) -> None:
+        if sender not in self._rtp_ends and self._connections.includes(sender.host):
+            self._rtp_punches.note(sender.host, sender.port, time.monotonic())
+
+    def _heard_rtcp(self, sender: Endpoint, packet: bytes) -> None:
+        """RTCP counts only from where a session has its own; of anyone else's at most the port is remembered."""
+        known = self._by_rtcp.get(sender)
+        if known is None:
+            if self._connections.includes(sender.host):
+                self._rtcp_punches.note(sender.host, sender.port, time.monotonic())
+        else:
+            viewer, connection = known
+            connection.heard_rtcp(viewer.session)
+            viewer.heard(packet)
+
+    def _check(self) -> None:
+        now_s = time.monotonic()
+        self.checked_us = monotonic_us()
+        for connection in self._connections:
+            connection.check(now_s)
+        for stranger in list(self._turned_away):
+            stranger.check(now_s)

@@ -1,0 +1,114 @@
+"""Sockets as this server wants them, and addresses in one spelling whichever family carried them."""
+
+import contextlib
+import socket
+import struct
+from typing import NamedTuple
+
+from vstream.errors import ListenError
+
+SEND_BUFFER_BYTES = 4 << 20
+NOT_SENT_LIMIT_BYTES = 256 << 10
+_SO_SNDBUFFORCE = 32
+_TCP_NOTSENT_LOWAT = 25
+_IP_PKTINFO = 8
+_MAPPED = "::ffff:"
+
+
+class Endpoint(NamedTuple):
+    """An address and port of IPv4 or IPv6; `scope_id` is the interface of a link-local address."""
+
+    host: str
+    port: int
+    scope_id: int = 0
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+SocketAddress = tuple[str, int] | tuple[str, int, int, int]
+
+
+def endpoint(address: SocketAddress) -> Endpoint:
+    """An address as a socket gives it, with IPv4 in its own form (RFC 4291 section 2.5.5.2) and no zone in its text."""
+    host = address[0].removeprefix(_MAPPED) if address[0].startswith(_MAPPED) and "." in address[0] else address[0]
+    return Endpoint(host.partition("%")[0], address[1], address[3] if len(address) == 4 else 0)
+
+
+def as_carried(host: str, family: socket.AddressFamily) -> str:
+    """The address as a socket of `family` wants it: IPv4 mapped into IPv6 where the socket speaks both."""
+    return _MAPPED + host if family == socket.AF_INET6 and ":" not in host else host
+
+
+def sent_from(source: str, family: socket.AddressFamily) -> tuple[int, int, bytes]:
+    """The control message that makes a datagram leave from our address `source` (ip(7), RFC 3542 section 6.2)."""
+    address = socket.inet_pton(family, as_carried(source, family))
+    any_interface = bytes(4)
+    if family == socket.AF_INET6:
+        return socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, address + any_interface
+    return socket.IPPROTO_IP, _IP_PKTINFO, any_interface + address + bytes(4)
+
+
+def bind(kind: socket.SocketKind, host: str, port: int, what: str) -> socket.socket:
+    """A bound socket; an empty `host` is every address of IPv4 and IPv6.
+
+    Raises:
+        ListenError: the port is taken, or the address is not this machine's.
+    """
+    try:
+        family, address = _resolve(kind, host, port)
+        bound = socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    except OSError as error:
+        raise ListenError(f"Cannot listen on {host or 'any address'} for {what}: {error.strerror or error}") from error
+    try:
+        if kind == socket.SOCK_STREAM:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, bool(host))
+        bound.bind(address)
+    except OSError as error:
+        bound.close()
+        advice = "another program has it; stop that or choose another port" if error.errno == 98 else error.strerror
+        raise ListenError(f"Cannot listen on port {port} for {what}: {advice}") from error
+    return bound
+
+
+def _resolve(kind: socket.SocketKind, host: str, port: int) -> tuple[socket.AddressFamily, SocketAddress]:
+    if not host:
+        return (socket.AF_INET6, ("::", port, 0, 0)) if _has_ipv6() else (socket.AF_INET, ("0.0.0.0", port))
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)[0]
+    return family, (str(address[0]), port, 0, int(address[3])) if len(address) == 4 else (str(address[0]), port)
+
+
+def _has_ipv6() -> bool:
+    """Whether a socket can be bound to IPv6; a kernel may know it and still have it switched off."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return False
+    return True
+
+
+def enlarge_send_buffer(udp: socket.socket) -> None:
+    """Room for a whole keyframe to many viewers; past the system's limit where we may."""
+    with contextlib.suppress(OSError):
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    with contextlib.suppress(OSError):
+        udp.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, SEND_BUFFER_BYTES)
+
+
+def tune_connection(tcp: socket.socket, dead_after_s: float) -> None:
+    """No delay by Nagle, little unsent data in the kernel (ours can still be dropped), and a dead peer is noticed."""
+    tcp.setblocking(False)
+    tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    with contextlib.suppress(OSError):
+        tcp.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOT_SENT_LIMIT_BYTES)
+        tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(dead_after_s * 1000))
+
+
+def reset_on_close(tcp: socket.socket) -> None:
+    """Drop what the kernel still holds for a peer that does not read it."""
+    with contextlib.suppress(OSError):
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

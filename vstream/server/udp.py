@@ -1,0 +1,110 @@
+"""The UDP port pair that serves every viewer: RTP leaves by the even port, RTCP uses the next (RFC 3550 section 11)."""
+
+import contextlib
+import logging
+import socket
+from collections.abc import Callable
+
+from vstream._fastpath import UdpWriter
+from vstream.errors import ListenError
+from vstream.server.loop import EventLoop
+from vstream.server.sockets import Endpoint, SocketAddress, as_carried, bind, endpoint, enlarge_send_buffer, sent_from
+
+_PAIR_TRIES = 50
+_DATAGRAM_BYTES = 2048
+_DATAGRAMS_A_TURN = 64
+
+log = logging.getLogger(__name__)
+
+Heard = Callable[[Endpoint, bytes], None]
+Reached = Callable[[Endpoint], None]
+
+
+class UdpPorts:
+    """Both sockets; `heard` is given each RTCP datagram and its sender, `reached` who sent one to the RTP port."""
+
+    def __init__(self, host: str, rtp_port: int, loop: EventLoop, heard: Heard, reached: Reached) -> None:
+        self._loop = loop
+        self._heard = heard
+        self._reached = reached
+        self._rtp, self._rtcp = _bind_pair(host, rtp_port)
+        enlarge_send_buffer(self._rtp)
+        loop.add(self._rtp.fileno(), self._receive_rtp)
+        loop.add(self._rtcp.fileno(), self._receive_rtcp)
+
+    @property
+    def rtp_port(self) -> int:
+        return int(self._rtp.getsockname()[1])
+
+    @property
+    def rtcp_port(self) -> int:
+        return int(self._rtcp.getsockname()[1])
+
+    def writer(self, viewer: Endpoint, source: str, limit_bytes: int) -> UdpWriter:
+        """A writer to a viewer's RTP port, from the local address `source` that it asked."""
+        family = self._rtp.family
+        return UdpWriter(
+            self._rtp.fileno(),
+            as_carried(viewer.host, family).encode(),
+            viewer.port,
+            limit_bytes=limit_bytes,
+            scope_id=viewer.scope_id,
+            source=b"" if viewer.scope_id else as_carried(source, family).encode(),
+        )
+
+    def send_rtcp(self, source: str, viewer: Endpoint, packet: bytes) -> None:
+        """Send RTCP to a viewer's RTCP port from `source`; what cannot be sent now is not worth sending later."""
+        family = self._rtcp.family
+        address: SocketAddress = (as_carried(viewer.host, family), viewer.port)
+        if viewer.scope_id:
+            address = (viewer.host, viewer.port, 0, viewer.scope_id)
+        control = [] if viewer.scope_id else [sent_from(source, family)]
+        with contextlib.suppress(OSError):
+            self._rtcp.sendmsg([packet], control, 0, address)
+
+    def close(self) -> None:
+        for udp in (self._rtp, self._rtcp):
+            self._loop.remove(udp.fileno())
+            udp.close()
+
+    def receive(self) -> None:
+        """Take in what came already, before anything else is done."""
+        self._receive_rtp(0)
+        self._receive_rtcp(0)
+
+    def _receive_rtcp(self, _events: int) -> None:
+        for _ in range(_DATAGRAMS_A_TURN):
+            try:
+                packet, address = self._rtcp.recvfrom(_DATAGRAM_BYTES)
+            except OSError:
+                return
+            self._heard(endpoint(address), packet)
+
+    def _receive_rtp(self, _events: int) -> None:
+        """Players open their NAT by sending here; what they say does not matter, but from where."""
+        for _ in range(_DATAGRAMS_A_TURN):
+            try:
+                _, address = self._rtp.recvfrom(1)
+            except OSError:
+                return
+            self._reached(endpoint(address))
+
+
+def _bind_pair(host: str, rtp_port: int) -> tuple[socket.socket, socket.socket]:
+    if rtp_port:
+        return _bind_two(host, rtp_port)
+    for _ in range(_PAIR_TRIES):
+        with bind(socket.SOCK_DGRAM, host, 0, "RTP") as probe:
+            even_port = int(probe.getsockname()[1]) & ~1
+        with contextlib.suppress(ListenError):
+            return _bind_two(host, even_port)
+    raise ListenError("Cannot find two neighbouring UDP ports for RTP and RTCP; name one with RTP_PORT")
+
+
+def _bind_two(host: str, rtp_port: int) -> tuple[socket.socket, socket.socket]:
+    rtp = bind(socket.SOCK_DGRAM, host, rtp_port, "RTP (RTP_PORT)")
+    try:
+        return rtp, bind(socket.SOCK_DGRAM, host, rtp_port + 1, "RTCP (RTP_PORT + 1)")
+    except ListenError:
+        rtp.close()
+        raise

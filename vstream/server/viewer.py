@@ -1,0 +1,181 @@
+"""One viewer: where its media goes, and what it says of how that arrives."""
+
+import itertools
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from vstream import rtcp
+from vstream._fastpath import TcpWriter, UdpWriter, Writer
+from vstream.errors import RtcpError
+from vstream.rtp import ntp_from_unix_us, ntp_middle32
+from vstream.rtsp.session import Session
+from vstream.server.sockets import Endpoint
+from vstream.stream import Stream, monotonic_us
+
+SENDER_REPORT_INTERVAL_S = 5.0
+
+_numbers = itertools.count(1)
+
+log = logging.getLogger(__name__)
+
+
+class Carrier(Protocol):
+    """The way to a viewer: joins its writer to the stream, and carries RTCP."""
+
+    name: str
+
+    @property
+    def writer(self) -> Writer: ...
+    def join(self, stream: Stream) -> None: ...
+    def leave(self, stream: Stream) -> None: ...
+    def send_rtcp(self, packet: bytes) -> None: ...
+
+
+class UdpCarrier:
+    """Media and RTCP as datagrams to two ports of the viewer: `rtp` and `rtcp`, where it really is."""
+
+    name = "UDP"
+
+    def __init__(
+        self, writer: UdpWriter, rtp: Endpoint, rtcp: Endpoint, send: Callable[[Endpoint, bytes], None]
+    ) -> None:
+        self.writer = writer
+        self.rtp = rtp
+        self.rtcp = rtcp
+        self._send = send
+
+    def join(self, stream: Stream) -> None:
+        stream.join_udp(self.writer)
+
+    def leave(self, stream: Stream) -> None:
+        stream.fanout.leave_udp(self.writer)
+
+    def send_rtcp(self, packet: bytes) -> None:
+        self._send(self.rtcp, packet)
+
+
+class TcpCarrier:
+    """Media and RTCP interleaved on the RTSP connection (RFC 2326 section 10.12)."""
+
+    name = "TCP"
+
+    def __init__(self, writer: TcpWriter, rtp_channel: int, rtcp_channel: int) -> None:
+        self.writer = writer
+        self._rtp_channel = rtp_channel
+        self._rtcp_channel = rtcp_channel
+
+    def join(self, stream: Stream) -> None:
+        stream.join_tcp(self.writer, self._rtp_channel)
+
+    def leave(self, stream: Stream) -> None:
+        stream.fanout.leave_tcp(self.writer)
+
+    def send_rtcp(self, packet: bytes) -> None:
+        self.writer.write(b"$" + bytes([self._rtcp_channel]) + len(packet).to_bytes(2, "big") + packet)
+
+
+class Reception:
+    """How the stream arrives, by the newest receiver report; None before the first (RFC 3550 section 6.4.1)."""
+
+    fraction_lost: float | None = None
+    packets_lost: int | None = None
+    jitter_s: float | None = None
+    round_trip_s: float | None = None
+
+    def take(self, block: rtcp.ReportBlock, now_ntp_middle32: int) -> None:
+        self.fraction_lost = block.fraction_lost / 256
+        self.packets_lost = block.cumulative_lost
+        self.jitter_s = block.jitter / 90_000
+        self.round_trip_s = rtcp.round_trip_s(block.last_sr, block.delay_since_last_sr, now_ntp_middle32)
+
+
+class Viewer:
+    """One session that plays or has played; `number` names it in the log, as its session id is a secret."""
+
+    def __init__(self, session: Session, peer: Endpoint, carrier: Carrier, stream: Stream, cname: str) -> None:
+        self.number = next(_numbers)
+        self.session = session
+        self.transport = session.transport
+        """What the session agreed on when this viewer was made; another SETUP makes another viewer."""
+        self.peer = peer
+        self.carrier = carrier
+        self.reception = Reception()
+        self._stream = stream
+        self._cname = cname
+        self.since_unix_s = time.time()
+        self._since_s = time.monotonic()
+        self._asked_us: int | None = None
+        self._report_due_s = 0.0
+        self._playing = False
+
+    def play(self) -> None:
+        """Begin, or go on, with a keyframe; the first sender report comes at once so that clocks are known."""
+        self._playing = True
+        self._asked_us = monotonic_us()
+        self.carrier.join(self._stream)
+        self.report(time.monotonic())
+
+    def pause(self) -> None:
+        """Stop sending; one that paused already may share its connection with one that plays."""
+        self._note_join()
+        if self._playing:
+            self._playing = False
+            self.carrier.leave(self._stream)
+
+    @property
+    def waits_for_keyframe(self) -> bool:
+        """Whether it plays, has all that was queued, and can go on with nothing but a keyframe."""
+        writer = self.carrier.writer
+        return self._playing and writer.awaiting_keyframe and not writer.queued_bytes
+
+    def end(self, reason: str, *, goodbye: bool) -> None:
+        """Stop sending; a viewer that did not end it itself is told."""
+        self.pause()
+        if goodbye:
+            self.carrier.send_rtcp(rtcp.goodbye(self._stream.ssrc, reason, cname=self._cname))
+        writer = self.carrier.writer
+        seconds = time.monotonic() - self._since_s
+        counts = {"packets": writer.packets_sent, "dropped_units": writer.units_dropped}
+        self.log(logging.INFO, "Client disconnected", reason=reason, seconds=f"{seconds:.1f}", **counts)
+
+    def report(self, now_s: float) -> None:
+        """Send a sender report where one is due."""
+        self._note_join()
+        if not self._playing or now_s < self._report_due_s:
+            return
+        self._report_due_s = now_s + SENDER_REPORT_INTERVAL_S
+        clocks, writer = self._stream.clocks(), self.carrier.writer
+        counts = writer.packets_sent, writer.octets_sent
+        self.carrier.send_rtcp(rtcp.sender_report(self._stream.ssrc, *clocks, *counts, cname=self._cname))
+
+    @property
+    def is_playing(self) -> bool:
+        return self._playing
+
+    def _note_join(self) -> None:
+        """Note, once for each time it began to play, how long its first keyframe took."""
+        begun_us = self.carrier.writer.begun_us
+        if self._asked_us is not None and begun_us:
+            self._stream.joins.add((begun_us - self._asked_us) / 1e6)
+            self._asked_us = None
+
+    def heard(self, packet: bytes) -> None:
+        """Take in an RTCP packet of this viewer; a malformed one is only noted."""
+        try:
+            packets = rtcp.parse(packet)
+        except RtcpError as error:
+            self.log(logging.DEBUG, f"RTCP not understood: {error}")
+            return
+        now = ntp_middle32(ntp_from_unix_us(time.time_ns() // 1000))
+        for one in packets:
+            if isinstance(one, rtcp.ReceiverReport | rtcp.SenderReport):
+                for block in one.reports:
+                    if block.ssrc == self._stream.ssrc:
+                        self.reception.take(block, now)
+
+    def log(self, level: int, text: str, **more: object) -> None:
+        """A log line that names this viewer."""
+        extra = {"viewer": self.number, "address": str(self.peer), "transport": self.carrier.name, **more}
+        log.log(level, text, extra=extra)

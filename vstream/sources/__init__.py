@@ -1,0 +1,1 @@
+"""The camera, file, pipe and test-pattern sources."""

@@ -1,0 +1,154 @@
+"""The Raspberry Pi's camera, through picamera2."""
+
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from vstream.errors import CameraError, CameraMissingError, SourceError
+from vstream.sources.base import Remedy, Sink
+from vstream.sources.camerasetup import CameraSetup
+from vstream.sources.worker_program import LIST_CAMERAS, worker_program
+
+if TYPE_CHECKING:
+    from vstream.sources.recording import Recording
+
+_LIST_LIMIT_S = 10
+
+
+def _nothing() -> None:
+    """Nobody asked to be told."""
+
+
+class CameraSource:
+    """Streams what the camera sees. picamera2 is imported when the source runs, not before."""
+
+    is_waiting = False
+    remedies: Sequence[Remedy] = ()
+
+    def __init__(self, setup: CameraSetup) -> None:
+        self.name = "camera"
+        self._setup = setup
+        self._recording: Recording | None = None
+        self._stopped = False
+        self._failure: Exception | None = None
+        self._woken = threading.Event()
+
+    def run(self, sink: Sink, opened: Callable[[], None] = _nothing) -> None:
+        """Open the camera and hand over its access units until `stop`; `pts_us` is the sensor's time.
+
+        `opened` is called whenever the camera has opened.
+
+        Raises:
+            CameraUnavailableError: the camera is absent or busy.
+            CameraError: camera or encoder broke.
+            CameraMissingError: picamera2 cannot be imported.
+            CameraSetupError: the camera does not offer what the settings ask for.
+        """
+        self._failure = None
+        while not self._stopped and self._failure is None:
+            self._woken.clear()
+            self._record(sink, opened)
+        if self._failure is None:
+            return
+        if isinstance(self._failure, SourceError):
+            raise self._failure
+        raise CameraError(f"camera or encoder broke: {self._failure}") from self._failure
+
+    def _record(self, sink: Sink, opened: Callable[[], None]) -> None:
+        """Work the camera until it breaks, or someone wants it stopped or opened anew."""
+        self._recording = _open(self._setup, sink, self._fail)
+        try:
+            opened()
+            self._woken.wait()
+        finally:
+            recording, self._recording = self._recording, None
+            recording.close()
+
+    def restart_camera(self) -> None:
+        """Close the camera and open it again."""
+        self._woken.set()
+
+    def restart_encoder(self) -> None:
+        """Give the running camera another encoder; where that fails the recording has failed."""
+        recording = self._recording
+        if recording is None:
+            return
+        try:
+            recording.restart_encoder(self._setup.video)
+        except Exception as error:
+            self._fail(CameraError(f"another encoder would not start: {error}"))
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._woken.set()
+
+    def request_keyframe(self) -> bool:
+        recording = self._recording
+        if recording is None:
+            return False
+        recording.encoder.request_keyframe()
+        return True
+
+    def set_bitrate(self, bitrate_bps: int) -> bool:
+        self._setup = replace(self._setup, video=replace(self._setup.video, bitrate_bps=bitrate_bps))
+        recording = self._recording
+        return recording is not None and _takes(recording.encoder.set_bitrate, bitrate_bps)
+
+    def set_keyframe_interval(self, frames: int) -> bool:
+        self._setup = replace(self._setup, video=replace(self._setup.video, keyframe_interval=frames))
+        recording = self._recording
+        return recording is not None and _takes(recording.encoder.set_keyframe_interval, frames)
+
+    def _fail(self, error: Exception) -> None:
+        if self._failure is None:
+            self._failure = error
+        self._woken.set()
+
+
+def _takes(change: Callable[[int], None], value: int) -> bool:
+    try:
+        change(value)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _open(setup: CameraSetup, sink: Sink, failed: Callable[[Exception], None]) -> "Recording":
+    try:
+        from vstream.sources.recording import Recording
+    except ImportError as error:
+        raise CameraMissingError(
+            f"picamera2 cannot be imported ({error}); on a Raspberry Pi: sudo apt install python3-picamera2"
+        ) from error
+    return Recording(setup, sink, failed)
+
+
+def why_no_camera() -> str | None:
+    """Say why there is no camera to use here; None where libcamera lists one."""
+    try:
+        from libcamera import CameraManager
+
+        cameras = CameraManager.singleton().cameras
+    except Exception as error:
+        return f"libcamera cannot be used ({error})"
+    if not cameras:
+        return "libcamera lists none"
+    if find_spec("picamera2") is None:
+        return "picamera2 is not installed"
+    return None
+
+
+def why_no_camera_elsewhere() -> str | None:
+    """What `why_no_camera` says, asked in a process of its own; without libcamera's binding none is started."""
+    if find_spec("libcamera") is None:
+        return "libcamera's Python binding is not installed"
+    try:
+        asked = subprocess.run(
+            worker_program(LIST_CAMERAS), capture_output=True, text=True, timeout=_LIST_LIMIT_S, check=True
+        )
+    except subprocess.SubprocessError as error:
+        return f"libcamera cannot be used ({error})"
+    return asked.stdout.strip() or None

@@ -1,0 +1,135 @@
+"""Plays the H.264 track of a container file (MP4, MKV, TS, ..) as it is, over and over."""
+
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from vstream.errors import NoVideoError, SourceError
+from vstream.h264.order import PictureOrder
+from vstream.sources.annexb import describe
+from vstream.sources.base import AccessUnit, Sink
+from vstream.sources.gate import KeyframeGate
+from vstream.sources.pace import MAX_LAG_US, PacedSource, now_us
+from vstream.sources.track_time import TrackClock
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+log = logging.getLogger(__name__)
+
+# A playlist must not make us open anything else, least of all over a network.
+_OPTIONS = {"protocol_whitelist": "file"}
+# AVI stores no presentation times and counts fields; what FFmpeg makes of that is wrong with B-pictures.
+_WITHOUT_SHOWN_TIMES = frozenset({"avi"})
+
+
+def holds_h264(path: str) -> bool:
+    """Tell whether FFmpeg finds an H.264 track in this container.
+
+    Raises:
+        NoVideoError: it is a container, but without H.264.
+    """
+    import av
+
+    try:
+        with av.open(f"file:{path}", options=_OPTIONS) as container:
+            # FFmpeg's name for a bare byte stream, which is no container.
+            if "h264" in container.format.name:
+                return False
+            if _track(container) is not None:
+                return True
+            found = ", ".join(sorted({stream.codec_context.name for stream in container.streams.video})) or "no video"
+    except (av.FFmpegError, OSError, ValueError):
+        return False
+    raise NoVideoError(f"{path} holds {found}, not H.264; give a file with an H.264 track")
+
+
+def _track(container: "InputContainer") -> "VideoStream | None":
+    return next((stream for stream in container.streams.video if stream.codec_context.name == "h264"), None)
+
+
+class ContainerSource(PacedSource):
+    """A container's first H.264 track, paced by its own timestamps and looped without a jump in time.
+
+    `fps` counts only where the track has no timestamps.
+    """
+
+    def __init__(self, path: str, fps: float) -> None:
+        super().__init__()
+        self.name = f"file:{path}"
+        self._path = path
+        self._fps = fps
+        self._gate = KeyframeGate()
+        self._order = PictureOrder()
+        self._loop_began_us: int | None = None
+
+    def run(self, sink: Sink) -> None:
+        """Hand pictures to `sink`, each when its decoding is due, until `stop`.
+
+        Raises:
+            SourceError: the file cannot be read.
+            NoVideoError: it holds no picture that a decoder could begin with.
+        """
+        import av
+
+        while not self._stopped:
+            self._gate.close()
+            try:
+                container = av.open(f"file:{self._path}", options=_OPTIONS)
+            except (av.FFmpegError, OSError) as error:
+                raise SourceError(f"{self._path} cannot be read: {error}") from error
+            with container:
+                has_played = self._play(container, sink)
+            if not has_played and not self._stopped:
+                raise NoVideoError(f"{self._path} has no keyframe with SPS and PPS; give a file that has one")
+
+    def _play(self, container: "InputContainer", sink: Sink) -> bool:
+        """Play the file once and move the beginning of the next loop to its end; tells whether it gave any picture."""
+        has_played = False
+        track = _track(container)
+        if track is None:
+            raise NoVideoError(f"{self._path} holds no H.264 any more; give a file with an H.264 track")
+        rate = track.guessed_rate
+        tells_shown = container.format.name not in _WITHOUT_SHOWN_TIMES
+        clock = TrackClock(float(track.time_base or 0), float(rate) if rate else self._fps)
+        for packet in self._packets(container, track):
+            picture = describe(bytes(packet))
+            if picture is None or not self._gate.admit([picture]):
+                continue
+            shown_later_fields = self._order.follow(*picture).shown_later_fields
+            pts, duration = (packet.pts, packet.duration) if tells_shown else (None, None)
+            decoded_us, shown_us = clock.place(packet.dts, pts, duration, shown_later_fields)
+            began_us = self._beginning(decoded_us)
+            unit = AccessUnit(picture.data, began_us + shown_us)
+            self._wait_until(began_us + decoded_us)
+            if self._stopped:
+                break
+            sink(unit)
+            has_played = True
+        if self._loop_began_us is not None:
+            self._loop_began_us += clock.length_us
+        return has_played
+
+    def _beginning(self, decoded_us: int) -> int:
+        """Give when this loop began, moved where the next picture would be late by more than 100 ms."""
+        now = now_us()
+        if self._loop_began_us is None or now - self._loop_began_us - decoded_us > MAX_LAG_US:
+            self._loop_began_us = now - decoded_us
+        return self._loop_began_us
+
+    def _packets(self, container: "InputContainer", track: "VideoStream") -> Iterator["Packet[VideoStream]"]:
+        """Read the track to its end as Annex-B, parameter sets put before keyframes."""
+        import av
+        from av.bitstream import BitStreamFilterContext
+
+        to_annexb = BitStreamFilterContext("h264_mp4toannexb", track)
+        try:
+            for packet in container.demux(track):
+                # The last packet is empty and flushes decoders; a bitstream filter takes None for that.
+                if packet.size:
+                    yield from to_annexb.filter(packet)
+        except av.FFmpegError as error:
+            # A file that is cut off plays as far as it goes.
+            log.warning("%s is damaged and played up to there: %s", self._path, error)

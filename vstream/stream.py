@@ -1,0 +1,224 @@
+"""One encoded stream: packetized once, handed to all its viewers."""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from vstream import sdp
+from vstream._fastpath import Fanout, Packetizer, TcpWriter, UdpWriter, split
+from vstream.errors import H264Error
+from vstream.h264 import NalType, Sps, parse_sps
+from vstream.histogram import Histogram
+from vstream.keyframes import KeyframeRequests
+from vstream.rtp import ntp_from_unix_us, rtp_timestamp
+from vstream.rtsp.session import StartPoint
+from vstream.sources.base import AccessUnit
+from vstream.stages import Stages
+
+PAYLOAD_TYPE = 96
+GOP_LIMIT_BYTES = 16 << 20
+_JOIN_BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+log = logging.getLogger(__name__)
+
+
+class Clocks(NamedTuple):
+    """One instant on both clocks of a sender report (RFC 3550 section 6.4.1)."""
+
+    ntp_timestamp: int
+    rtp_timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What the newest parameter sets say of the stream; `version` rises with each change."""
+
+    version: int
+    sps: tuple[bytes, ...]
+    pps: tuple[bytes, ...]
+    picture: Sps
+
+
+class Stream:
+    """Takes access units from the source's thread and serves viewers that the server's thread brings.
+
+    One SSRC, one line of sequence numbers and one of timestamps serve all viewers, so a packet is built once.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_packet_bytes: int,
+        fps: float,
+        bitrate_bps: int | None,
+        request_keyframe: Callable[[], bool],
+    ) -> None:
+        """`fps` and `bitrate_bps` go into the SDP where the video itself does not tell; None where nobody knows."""
+        self.ssrc = secrets.randbits(32)
+        self._session_id = secrets.randbits(31)
+        self._fps = fps
+        self._bitrate_bps = bitrate_bps
+        self._timestamp_offset = secrets.randbits(32)
+        self._packetizer = Packetizer(
+            ssrc=self.ssrc,
+            payload_type=PAYLOAD_TYPE,
+            max_packet_bytes=max_packet_bytes,
+            sequence=secrets.randbits(16),
+        )
+        self.fanout = Fanout(gop_limit_bytes=GOP_LIMIT_BYTES)
+        self._keyframes = KeyframeRequests(request_keyframe)
+        self._generation = 0
+        self._awaits_keyframe = False
+        self._description: Description | None = None
+        self.on_backlog: Callable[[], None] = _nobody_flushes
+        """Called on the source's thread when UDP viewers have something left to send."""
+        self.stages = Stages()
+        self.joins = Histogram(_JOIN_BOUNDS_S)
+        """From PLAY until a viewer's first keyframe is on its way; the event loop's thread adds to it."""
+        self.begun_us = monotonic_us()
+        self.bytes_taken = 0
+        """Bytes of all access units that came, as the source gave them."""
+
+    def publish(self, unit: AccessUnit) -> None:
+        """Send one access unit to every viewer; on the source's thread, which waits for nobody."""
+        handed_us = monotonic_us()
+        self.bytes_taken += len(unit.data)
+        if self._awaits_keyframe:
+            if not _is_keyframe(unit):
+                return
+            self._awaits_keyframe = False
+        train = self._packetizer.packetize(unit.data, rtp_timestamp(unit.pts_us, self._timestamp_offset))
+        if train is None:
+            return
+        if self._packetizer.generation != self._generation:
+            self._renew_description()
+        packetized_us = monotonic_us()
+        if self.fanout.publish(train, handed_us):
+            self.on_backlog()
+        self.stages.add(unit.pts_us, handed_us, packetized_us, self.fanout.newest_us)
+
+    def _renew_description(self) -> None:
+        self._generation = self._packetizer.generation
+        sps, pps = self._packetizer.sps, self._packetizer.pps
+        if not sps or not pps:
+            return
+        try:
+            picture = parse_sps(sps[0])
+        except H264Error as error:
+            log.warning("The stream's SPS cannot be read: %s", error)
+            return
+        version = self._description.version + 1 if self._description else 1
+        self._description = Description(version, sps, pps, picture)
+        log.info("Video is %s", _words(picture))
+
+    def set_bitrate(self, bitrate_bps: int) -> None:
+        """Tell those who ask from now on that the encoder aims at another bitrate."""
+        self._bitrate_bps = bitrate_bps
+
+    @property
+    def picture(self) -> Sps | None:
+        """What the stream's parameter sets say of its pictures; None before the first."""
+        return self._description.picture if self._description else None
+
+    @property
+    def newest_frame_age_us(self) -> int:
+        """How long ago the newest frame left, or since when there could have been one."""
+        return monotonic_us() - (self.fanout.newest_us or self.begun_us)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the source has given parameter sets, so that a viewer can be told what it will get."""
+        return self._description is not None
+
+    def description(self, base_url: str, address: str) -> bytes | None:
+        """The SDP; `address` is the server's own. None before the first parameter sets."""
+        current = self._description
+        if current is None:
+            return None
+        return sdp.describe(
+            session_id=self._session_id,
+            session_version=current.version,
+            sps=current.sps,
+            pps=current.pps,
+            width=current.picture.width,
+            height=current.picture.height,
+            framerate=current.picture.fps or self._fps,
+            address=address,
+            payload_type=PAYLOAD_TYPE,
+            bitrate_bps=self._bitrate_bps,
+        )
+
+    def start_point(self) -> StartPoint:
+        """The packet a viewer that joins now begins with; not known while that is a keyframe yet to come."""
+        cached = self.fanout.cached()
+        if cached is None or not self._keyframes.serves_cached(cached[2], monotonic_us()):
+            return StartPoint(None, None)
+        return StartPoint(cached[0], cached[1])
+
+    def join_tcp(self, writer: TcpWriter, channel: int) -> None:
+        """Serve an interleaved viewer from a keyframe on."""
+        self.fanout.join_tcp(writer, channel=channel, cached=self._prepare_keyframe())
+
+    def join_udp(self, writer: UdpWriter) -> None:
+        """Serve a UDP viewer from a keyframe on."""
+        self.fanout.join_udp(writer, cached=self._prepare_keyframe())
+        if writer.queued_bytes:
+            self.on_backlog()
+
+    def _prepare_keyframe(self) -> bool:
+        """Whether the kept keyframe serves a newcomer; otherwise a new one is asked for."""
+        now_us = monotonic_us()
+        cached = self.fanout.cached()
+        keyframe_us = cached[2] if cached else None
+        if not self._keyframes.serves_cached(keyframe_us, now_us):
+            self._keyframes.want(keyframe_us, now_us)
+        # A source that says only now that it cannot be asked serves from what is kept.
+        return self._keyframes.serves_cached(keyframe_us, now_us)
+
+    def want_keyframe(self) -> None:
+        """A viewer lost its place and needs a keyframe soon."""
+        cached = self.fanout.cached()
+        self._keyframes.want(cached[2] if cached else None, monotonic_us())
+
+    def interrupted(self) -> None:
+        """The source begins anew: all go on with its next keyframe, and nobody begins with an old one.
+
+        What comes before that keyframe is no use to anyone, and would leave a gap in the sequence numbers.
+        """
+        self._awaits_keyframe = True
+        self.fanout.interrupt()
+
+    def clocks(self) -> Clocks:
+        """Now, as wall-clock time and as capture time in RTP's units."""
+        now_us = monotonic_us()
+        return Clocks(ntp_from_unix_us(time.time_ns() // 1000), rtp_timestamp(now_us, self._timestamp_offset))
+
+    def log_summary(self) -> None:
+        """One line on how fast frames left, for the end of the run."""
+        fanout = self.fanout
+        if fanout.units:
+            log.info(
+                "Frames written: %d, handed to written median %d us, p99 %d us, worst %d us",
+                *(fanout.units, fanout.delay_us(0.5), fanout.delay_us(0.99), fanout.delay_us(1.0)),
+            )
+
+
+def _is_keyframe(unit: AccessUnit) -> bool:
+    return any(unit.data[start] & 0x1F == NalType.IDR for start, _ in split(unit.data))
+
+
+def _nobody_flushes() -> None:
+    """A stream without a server has no UDP viewers."""
+
+
+def monotonic_us() -> int:
+    """CLOCK_MONOTONIC in microseconds, the clock of every `*_us`."""
+    return time.monotonic_ns() // 1000
+
+
+def _words(picture: Sps) -> str:
+    rate = f" at {picture.fps:g} frames/s" if picture.fps else ""
+    return f"{picture.width}x{picture.height}{rate}"
