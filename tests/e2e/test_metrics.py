@@ -23,6 +23,8 @@ from tests.network import wait_until
 from vstream._fastpath import split
 
 FRAMES = 90
+DELIMITER = b"\0\0\0\1\x09\xf0"
+"""An access unit delimiter: the picture before it is complete, though nobody knows yet when the next one comes."""
 NEEDED = (
     "pipeline_restarts_total{reason=camera}",
     "active_clients{transport=udp}",
@@ -80,10 +82,10 @@ def test_packets_and_frames_are_those_that_receivers_count(clip: Path) -> None:
     second_picture = pictures_begin_at(data)[1]
     operator = Operator()
     with piped(*operator.flags) as (server, feed):
-        feed.write(data[:second_picture])
+        feed.write(data[:second_picture] + DELIMITER)
         wait_until(lambda: operator.json("/status")["source"]["frames"] == 1, "the first frame")
         with Viewer(server.url).play("udp") as over_udp, Viewer(server.url).play("tcp") as over_tcp:
-            feed.write(data[second_picture:])
+            feed.write(data[second_picture:] + DELIMITER)
             wait_until(lambda: operator.json("/status")["source"]["frames"] == FRAMES, "all frames")
             counted = [Counting(over_udp), Counting(over_tcp)]
             for one in counted:

@@ -14,7 +14,7 @@ from tests.e2e.server import Server, serving
 from tests.e2e.viewer import Viewer
 
 PICTURE = ("--width", "640", "--height", "360")
-SLOW_BPS, FAST_BPS = 300_000, 3_000_000
+SLOW_BPS, FAST_BPS = 80_000, 3_000_000
 SECOND = 30
 
 
