@@ -18,6 +18,8 @@ _LOOK_INTERVAL_S = 10.0
 _NAME_CHARACTERS = 40
 
 log = logging.getLogger(__name__)
+# What fails is said once, here.
+logging.getLogger("zeroconf").setLevel(logging.CRITICAL)
 
 
 class Announcement:
