@@ -21,7 +21,7 @@ from tests.netns import own_network, run_in_own_network
 ROOT = Path(__file__).parents[2]
 GUIDES = ("docs/operations.md", "docs/kubernetes.md")
 COMMANDS = "VSTREAM_TEST_COMMANDS"
-TOOLS = ("curl", "kubectl", "openssl", "promtool")
+TOOLS = ("curl", "kubectl", "openssl", "promtool", "systemd-analyze")
 BESIDE_A_SERVER = "run beside a server"
 
 _BLOCK = re.compile(r"^(?:<!-- (?P<mark>[^\n]*) -->\n)?```sh\n(?P<commands>.*?)^```$", re.MULTILINE | re.DOTALL)
