@@ -6,8 +6,8 @@ from typing import NamedTuple
 from vstream.service import Service
 from vstream.stream import monotonic_us
 
-SAMPLE_INTERVAL_S = 1.0
-_SAMPLES = 4
+SAMPLE_INTERVAL_S = 2.0
+_SAMPLES = 3
 
 
 class _Sample(NamedTuple):
@@ -18,7 +18,7 @@ class _Sample(NamedTuple):
 
 
 class Rates:
-    """Means over the last three to four seconds; `sample` is called each second."""
+    """Means over the last four to six seconds; `sample` is called every other second."""
 
     def __init__(self, service: Service) -> None:
         self._service = service

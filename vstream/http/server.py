@@ -3,7 +3,6 @@
 import logging
 import socket
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from vstream.config import Settings
@@ -42,7 +41,8 @@ class HttpServer:
         self._listener = Listener(
             settings.metrics_host, settings.metrics_port, self._loop, self._accepted, "metrics (METRICS_PORT)"
         )
-        self._connections: dict[HttpConnection, float] = {}
+        self._connections: dict[HttpConnection, None] = {}
+        """Those that are open, the oldest first."""
         self._pages: Pages | None = None
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
         self._service: Service | None = None
@@ -70,7 +70,6 @@ class HttpServer:
         rates = Rates(self._service)
         self._pages = Pages(self._service, rates)
         self._loop.every(SAMPLE_INTERVAL_S, rates.sample)
-        self._loop.every(REQUEST_LIMIT_S / 10, self._close_late)
         self._loop.run()
         self._listener.close()
         for connection in list(self._connections):
@@ -84,16 +83,12 @@ class HttpServer:
         while len(self._connections) >= CONNECTIONS_LIMIT:
             next(iter(self._connections)).close()
         connection = HttpConnection(tcp, self._loop, self._pages.page, self._forget)
-        self._connections[connection] = time.monotonic()
+        self._connections[connection] = None
+        # No timer that runs on: each wake-up of an idle thread costs a tenth of a millisecond.
+        self._loop.after(REQUEST_LIMIT_S, connection.close)
 
     def _forget(self, connection: "HttpConnection") -> None:
         self._connections.pop(connection, None)
-
-    def _close_late(self) -> None:
-        limit_s = time.monotonic() - REQUEST_LIMIT_S
-        for connection, came_s in list(self._connections.items()):
-            if came_s < limit_s:
-                connection.close()
 
 
 def open_http(settings: Settings) -> HttpServer | None:

@@ -46,7 +46,8 @@ def serve(loaded: Loaded) -> int:
     http = open_http(loaded.settings)
     systemd = Systemd(os.environ)
     reloader = Reloader(loaded, service)
-    loop.every(LOOK_INTERVAL_S, reloader.look)
+    if loaded.config_file is not None:
+        loop.every(LOOK_INTERVAL_S, reloader.look)
     _obey_signals(loop, reloader, systemd)
     service.supervisor.start()
     announced = announcement(loaded.settings, service.server.port)

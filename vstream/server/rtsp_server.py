@@ -28,7 +28,7 @@ from vstream.stream import Stream, monotonic_us
 
 SERVER_NAME = f"vstream/{__version__}"
 SESSIONS_A_CONNECTION = 8
-_CHECK_INTERVAL_S = 0.5
+_CHECK_INTERVAL_S = 1.0
 _PACE_S = 0.001
 GOODBYE_LIMIT_S = 0.5
 _TURNED_AWAY_LIMIT = 64
