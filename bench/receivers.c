@@ -3,7 +3,8 @@
  * Standard input, first one line a viewer: RTSP_FD RTP_FD AT_US PLAY_HEX, where RTP_FD is -1 for interleaved
  * data (RFC 2326 section 10.12) and RTSP_FD is -1, or PLAY_HEX is -, where nothing is to be asked; then `go`.
  * After that single letters: c prints the counters, j prints a line with each viewer's microseconds from PLAY
- * sent to the last packet of its first whole IDR picture (-1: none yet). The end of input ends the program. */
+ * sent to the last packet of its first whole IDR picture (-1: none yet), g prints a line with the longest time in
+ * microseconds in which each viewer got nothing since the g before. The end of input ends the program. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdbool.h>
@@ -27,7 +28,7 @@ enum {
 
 struct viewer {
     int rtsp_fd, rtp_fd;
-    int64_t at_us, played_us, joined_us;
+    int64_t at_us, played_us, joined_us, heard_us, gap_us;
     uint8_t *play;
     size_t play_bytes;
     bool answered, closed, heard, in_idr;
@@ -61,12 +62,20 @@ static bool opens_idr(const uint8_t *payload, size_t length) {
     return false;
 }
 
+/* The time since the newest packet, or since it was last asked for, is a gap like any other. */
+static void note_gap(struct viewer *viewer) {
+    int64_t now = now_us();
+    if (viewer->heard && now - viewer->heard_us > viewer->gap_us) viewer->gap_us = now - viewer->heard_us;
+    viewer->heard_us = now;
+}
+
 static void take_rtp(struct viewer *viewer, const uint8_t *packet, size_t length) {
     if (length < 13) return;
     uint16_t sequence = (uint16_t)(packet[2] << 8 | packet[3]);
     uint16_t step = (uint16_t)(sequence - viewer->sequence);
     bool gap = viewer->heard && step != 1;
     if (gap && step > 1 && step < 0x8000) lost += step - 1u;
+    note_gap(viewer);
     viewer->heard = true;
     viewer->sequence = sequence;
     packets++;
@@ -178,6 +187,15 @@ static void print_joins(void) {
     printf("\n");
 }
 
+static void print_gaps(void) {
+    for (int i = 0; i < viewer_count; i++) {
+        note_gap(&viewers[i]);
+        printf("%lld ", (long long)viewers[i].gap_us);
+        viewers[i].gap_us = 0;
+    }
+    printf("\n");
+}
+
 static void obey(void) {
     char letters[64];
     ssize_t got = read(STDIN_FILENO, letters, sizeof letters);
@@ -185,6 +203,7 @@ static void obey(void) {
     for (ssize_t i = 0; i < got; i++) {
         if (letters[i] == 'c') print_counters();
         if (letters[i] == 'j') print_joins();
+        if (letters[i] == 'g') print_gaps();
     }
     fflush(stdout);
 }

@@ -56,6 +56,10 @@ class Receivers:
         """Give for each viewer the time from PLAY sent to the last packet of its first whole IDR; None: not yet."""
         return [int(value) / 1000 if int(value) >= 0 else None for value in self._ask("j").split()]
 
+    def gaps_ms(self) -> list[float]:
+        """Give for each viewer the longest time without a packet since this was last asked."""
+        return [int(value) / 1000 for value in self._ask("g").split()]
+
     def wait_until_playing(self) -> None:
         """Wait until every viewer had a packet.
 

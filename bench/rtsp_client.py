@@ -3,12 +3,15 @@
 import contextlib
 import re
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bench.errors import BenchError
 
 TIMEOUT_S = 10.0
-RECEIVE_BUFFER_BYTES = 4 << 20
+RECEIVE_BUFFER_BYTES = 8 << 20
+# Beyond the limit that the system sets for everybody (socket(7)); Python has no name for it.
+SO_RCVBUFFORCE = 33
 RESPONSE_HEAD_LIMIT_BYTES = 64 << 10
 
 
@@ -20,6 +23,7 @@ class Viewer:
     play: bytes
     rtp: socket.socket | None = None
     rtcp: socket.socket | None = None
+    session: str = ""
 
     def close(self) -> None:
         for held in (self.connection, self.rtp, self.rtcp):
@@ -30,6 +34,7 @@ class Viewer:
 @dataclass
 class _Dialogue:
     connection: socket.socket
+    always: Sequence[str] = ()
     cseq: int = 0
     received: bytearray = field(default_factory=bytearray)
 
@@ -53,7 +58,7 @@ class _Dialogue:
 
     def request(self, method: str, url: str, *headers: str) -> bytes:
         self.cseq += 1
-        return "\r\n".join([f"{method} {url} RTSP/1.0", f"CSeq: {self.cseq}", *headers, "", ""]).encode()
+        return "\r\n".join([f"{method} {url} RTSP/1.0", f"CSeq: {self.cseq}", *self.always, *headers, "", ""]).encode()
 
     def _receive(self) -> None:
         part = self.connection.recv(65536)
@@ -62,48 +67,52 @@ class _Dialogue:
         self.received += part
 
 
-def set_up(url: str, transport: str) -> Viewer:
+def set_up(url: str, transport: str, source: str = "127.0.0.1", always: Sequence[str] = ()) -> Viewer:
     """Ask a server for OPTIONS, DESCRIBE and SETUP over `transport`, udp or tcp.
+
+    `source` is the address that the viewer has, `always` are header lines of every request.
 
     Raises:
         BenchError: the server answered something else than 200, or closed the connection.
     """
     host, port = re.findall(r"rtsp://([^:/]+):(\d+)", url)[0]
-    connection = socket.create_connection((host, int(port)), TIMEOUT_S)
-    dialogue = _Dialogue(connection)
+    connection = socket.create_connection((host, int(port)), TIMEOUT_S, (source, 0))
+    dialogue = _Dialogue(connection, always)
     dialogue.ask("OPTIONS", url)
     described, sdp = dialogue.ask("DESCRIBE", url, "Accept: application/sdp")
     base = described.get("content-base", url)
     rtp, rtcp, wanted = None, None, "RTP/AVP/TCP;unicast;interleaved=0-1"
     if transport == "udp":
-        rtp, rtcp = udp_pair()
+        rtp, rtcp = udp_pair(source)
         wanted = f"RTP/AVP;unicast;client_port={rtp.getsockname()[1]}-{rtcp.getsockname()[1]}"
     answered, _ = dialogue.ask("SETUP", _control_url(base, sdp), f"Transport: {wanted}")
     session = answered["session"].partition(";")[0]
     play = dialogue.request("PLAY", base, f"Session: {session}", "Range: npt=0.000-")
     connection.settimeout(None)
-    return Viewer(connection, play, rtp, rtcp)
+    return Viewer(connection, play, rtp, rtcp, session)
 
 
-def udp_pair() -> tuple[socket.socket, socket.socket]:
+def udp_pair(address: str = "127.0.0.1") -> tuple[socket.socket, socket.socket]:
     """Give two bound UDP sockets of neighbouring ports, the first one even (RFC 3550 section 11)."""
     while True:
-        rtp, rtcp = udp_socket(0), None
+        rtp, rtcp = udp_socket(0, address), None
         port = rtp.getsockname()[1]
         if port % 2 == 0:
             with contextlib.suppress(OSError):
-                rtcp = udp_socket(port + 1)
+                rtcp = udp_socket(port + 1, address)
         if rtcp is not None:
             return rtp, rtcp
         rtp.close()
 
 
-def udp_socket(port: int) -> socket.socket:
-    """Give a UDP socket bound to the loopback address, its buffer large enough for a burst of keyframes."""
+def udp_socket(port: int, address: str) -> socket.socket:
+    """Give a UDP socket bound to a loopback address, its buffer large enough for a burst of keyframes."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    with contextlib.suppress(PermissionError):
+        bound.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
     try:
-        bound.bind(("127.0.0.1", port))
+        bound.bind((address, port))
     except OSError:
         bound.close()
         raise

@@ -48,14 +48,14 @@ class Server(Pinned):
 
 
 @contextlib.contextmanager
-def running_server(name: str) -> Iterator[Server]:
-    """Run a server, vstream or gst, with the clip; it is stopped at the end of the block.
+def running_server(name: str, *flags: str) -> Iterator[Server]:
+    """Run a server, vstream (with these flags) or gst, with the clip; it is stopped at the end of the block.
 
     Raises:
         BenchError: it is not installed, does not open its port, or breaks a connection within the block.
     """
     port = _free_port()
-    with Server(_command(name, port), port) as server:
+    with Server([*_command(name, port), *flags], port) as server:
         try:
             yield server
         except OSError as error:

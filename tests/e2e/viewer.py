@@ -10,13 +10,12 @@ from email.parser import Parser
 from types import TracebackType
 from typing import Self
 
+from bench.rtsp_client import udp_pair
 from tests.depacketizer import Depacketizer, ReceivedUnit
-from tests.network import free_udp_pair
 
 TIMEOUT_S = 20
 PAYLOAD_TYPE = 96
 MAX_PACKET_BYTES = 1400
-RECEIVE_BUFFER_BYTES = 8 << 20
 BYE = 203
 
 
@@ -32,20 +31,22 @@ class Viewer:
 
     def __init__(self, url: str, *, receive_buffer_bytes: int = 0, source: str = "127.0.0.1") -> None:
         self.url = url
+        self.source = source
         self.session = ""
+        self.server_ports: tuple[int, ...] = ()
         self.ssrc = 0
         self.udp: tuple[socket.socket, socket.socket] | None = None
         self._cseq = 0
         self._received = b""
         self._frames: deque[tuple[int, bytes]] = deque()
-        self._socket = socket.socket()
+        self.connection = socket.socket()
         if receive_buffer_bytes:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
-        self._socket.settimeout(TIMEOUT_S)
-        self._socket.bind((source, 0))
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        self.connection.settimeout(TIMEOUT_S)
+        self.connection.bind((source, 0))
         host, _, port = url.split("/")[2].partition(":")
-        self._socket.connect((host, int(port)))
-        self.address = "{}:{}".format(*self._socket.getsockname())
+        self.connection.connect((host, int(port)))
+        self.address = "{}:{}".format(*self.connection.getsockname())
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +56,7 @@ class Viewer:
 
     def close(self) -> None:
         """End without a word, as a player that was killed."""
-        self._socket.close()
+        self.connection.close()
         self.leave_udp()
 
     def leave_udp(self) -> None:
@@ -90,7 +91,7 @@ class Viewer:
         lines = [f"{method} {url or self.url} RTSP/1.0", f"CSeq: {self._cseq}"]
         lines += [f"Session: {self.session}"] if self.session else []
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        self._socket.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
+        self.connection.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
 
     def set_up(self, transport: str) -> Self:
         """Describe the stream and make a session over `udp` or `tcp`."""
@@ -98,13 +99,16 @@ class Viewer:
         assert described.status == 200
         offer = "RTP/AVP/TCP;unicast;interleaved=0-1"
         if transport == "udp":
-            self.udp = bound_pair()
+            self.udp = bound_pair(self.source)
             port = self.udp[0].getsockname()[1]
             offer = f"RTP/AVP;unicast;client_port={port}-{port + 1}"
         reply = self.ask("SETUP", described.headers["Content-Base"] + "trackID=0", Transport=offer)
         assert reply.status == 200
         self.session = reply.headers["Session"].partition(";")[0]
-        self.ssrc = int(reply.headers["Transport"].partition("ssrc=")[2][:8], 16)
+        agreed: str = reply.headers["Transport"]
+        self.ssrc = int(agreed.partition("ssrc=")[2][:8], 16)
+        ports = agreed.partition("server_port=")[2].partition(";")[0]
+        self.server_ports = tuple(map(int, ports.split("-"))) if ports else ()
         return self
 
     def play(self, transport: str) -> Self:
@@ -139,7 +143,7 @@ class Viewer:
     def wait_for_close(self) -> None:
         """Read all that still comes, until the server closes the connection."""
         with contextlib.suppress(ConnectionResetError):
-            while self._socket.recv(65536):
+            while self.connection.recv(65536):
                 pass
 
     def _frame(self, channel: int) -> bytes:
@@ -163,21 +167,18 @@ class Viewer:
         return True
 
     def _receive(self) -> None:
-        data = self._socket.recv(65536)
+        data = self.connection.recv(65536)
         if not data:
             raise ConnectionResetError("the server closed the connection")
         self._received += data
 
 
-def bound_pair() -> tuple[socket.socket, socket.socket]:
-    """Two UDP sockets on neighbouring ports of loopback, with room for a keyframe at any bitrate."""
-    port = free_udp_pair()
-    pair = tuple(socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
-    for number, one in enumerate(pair):
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+def bound_pair(address: str = "127.0.0.1") -> tuple[socket.socket, socket.socket]:
+    """Two UDP sockets on neighbouring ports of a loopback address, with room for a keyframe at any bitrate."""
+    pair = udp_pair(address)
+    for one in pair:
         one.settimeout(TIMEOUT_S)
-        one.bind(("127.0.0.1", port + number))
-    return pair[0], pair[1]
+    return pair
 
 
 def packet_types(compound: bytes) -> list[int]:

@@ -311,7 +311,7 @@ class Settings:
         500,
         Integer(1, 100_000),
         "Connections at a time from one IPv4 address or one IPv6 network of 64 bits; treated as RTSP_MAX_CONNECTIONS. "
-        "Viewers behind one NAT or proxy count as one address.",
+        "It may have as many sessions, too. Viewers behind one NAT or proxy count as one address.",
         unit="connections",
         example="20",
         is_reloadable=True,

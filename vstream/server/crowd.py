@@ -60,6 +60,12 @@ class Crowd:
         """How many sessions there are."""
         return sum(connection.sessions for connection in self._connections)
 
+    def may_begin_session(self, host: str) -> bool:
+        """Whether this address may have one more session: as many as connections, so that none takes all there are."""
+        wanted = site(host)
+        held = sum(connection.sessions for connection, place in self._connections.items() if place == wanted)
+        return held < self._limit_per_address
+
     def add(self, connection: Connection) -> None:
         place = self._connections[connection] = site(connection.peer.host)
         self._at_site[place] += 1

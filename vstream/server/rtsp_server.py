@@ -203,8 +203,9 @@ class RtspServer:
         else:
             tcp.close()
 
-    def _has_session_to_give(self) -> bool:
-        return self._connections.sessions() < self._settings.rtsp_max_sessions
+    def _has_session_to_give(self, host: str) -> bool:
+        crowd = self._connections
+        return crowd.sessions() < self._settings.rtsp_max_sessions and crowd.may_begin_session(host)
 
     def _dialogue(self, peer: Endpoint, local_address: str, local_port: int, *, is_encrypted: bool) -> Dialogue:
         return Dialogue(
@@ -219,7 +220,7 @@ class RtspServer:
             session_timeout_s=self._settings.rtsp_session_timeout_s,
             new_session_id=lambda: secrets.token_hex(16),
             sessions_limit=SESSIONS_A_CONNECTION,
-            may_begin=self._has_session_to_give,
+            may_begin=partial(self._has_session_to_give, peer.host),
             authenticator=self.access.authenticator(is_encrypted=is_encrypted),
         )
 
