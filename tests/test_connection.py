@@ -1,6 +1,7 @@
 """One RTSP connection of a running server: what it asks, refuses to read or breaks is its own trouble alone."""
 
 import contextlib
+import re
 import socket
 
 import pytest
@@ -144,3 +145,12 @@ def test_connections_that_break_at_once_hurt_nobody() -> None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             raw.close()
         assert_others_are_served(running)
+
+
+def test_any_number_of_requests_at_once_is_answered_in_order() -> None:
+    count = 1000
+    with served() as running, socket.create_connection(("127.0.0.1", running.server.port), 20) as raw:
+        raw.sendall(b"".join(b"OPTIONS * RTSP/1.0\r\nCSeq: %d\r\n\r\n" % number for number in range(count)))
+        raw.shutdown(socket.SHUT_WR)
+        answers = raw.makefile("rb").read()
+        assert re.findall(rb"CSeq: (\d+)", answers) == [b"%d" % number for number in range(count)]

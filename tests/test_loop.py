@@ -141,3 +141,18 @@ def test_it_can_be_woken_and_stopped_once_it_is_closed() -> None:
         assert newcomer.fileno() >= 0, "which may have got the descriptor's number"
         loop.wake()
         loop.stop()
+
+
+def test_what_falls_due_again_and_again_keeps_no_socket_waiting(loop: EventLoop, pair: Pair) -> None:
+    heard: list[bytes] = []
+    rounds = iter(range(1000))
+    loop.add(pair[0].fileno(), once(loop, pair[0], heard))
+
+    def again() -> None:
+        if next(rounds, None) is not None:
+            loop.after(0, again)
+
+    again()
+    pair[1].send(b"hello")
+    loop.run_until(lambda: bool(heard))
+    assert next(rounds, None) is not None

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Counters:
-    """Each maps a reason, one of a few fixed words, to how often it came up."""
+    """Those that map count by a reason, one of a few fixed words."""
 
     auth_failures: Counter[str] = field(default_factory=Counter)
     """Requests whose credentials were refused."""
 
     connections_refused: Counter[str] = field(default_factory=Counter)
     """Connections closed when they came, answered 503, or closed to make room for another."""
+
+    accept_pauses: int = 0
+    """How often newcomers had to wait because file descriptors or memory ran short."""
 
     requests_refused: Counter[str] = field(default_factory=Counter)
     """Requests that went beyond a limit or came from an address that may not ask now."""

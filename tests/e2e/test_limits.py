@@ -1,6 +1,7 @@
 """At every limit the server refuses cleanly, and goes on serving those it has."""
 
 import contextlib
+import resource
 import socket
 import time
 from contextlib import ExitStack
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.operating import Operator
 from tests.e2e.server import serving
 from tests.e2e.viewer import Viewer
 from tests.network import wait_until
+from vstream.server.rtsp_server import SPARE_DESCRIPTORS
 
 UDP = "RTP/AVP;unicast;client_port=5000-5001"
 
@@ -52,6 +55,27 @@ def test_those_who_only_connect_give_way_and_viewers_stay(clip: Path) -> None:
         assert next(newcomer.units())
         assert next(viewer.units())
         assert server.descriptors() < 60
+
+
+def test_without_file_descriptors_newcomers_wait_and_nothing_ends(clip: Path) -> None:
+    operator = Operator()
+    with serving(clip, *operator.flags) as server, ExitStack() as stack:
+        viewers = [stack.enter_context(Viewer(server.url)).play(transport) for transport in ("udp", "tcp")]
+        pid, used = server.process.pid, server.descriptors()
+        _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + SPARE_DESCRIPTORS + 10, hard))
+        with ExitStack() as crowd:
+            for _ in range(100):
+                crowd.enter_context(Viewer(server.url, source="127.0.0.66"))
+            server.wait_for("Accepting pauses: Too many open files")
+            assert [operator.get(path)[0] for path in ("/livez", "/readyz", "/metrics")] == [200, 503, 200]
+            assert operator.metrics()["accept_pauses_total"] >= 1
+            assert all(next(viewer.units()) for viewer in viewers)
+            waiting = stack.enter_context(Viewer(server.url))
+        assert next(waiting.play("tcp").units())
+        server.wait_for("Accepting goes on")
+        assert operator.get("/readyz")[0] == 200
+        assert not server.lines_with("Client disconnected")
 
 
 def test_strangers_who_are_turned_away_and_say_nothing_are_closed(clip: Path) -> None:

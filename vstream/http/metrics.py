@@ -114,6 +114,9 @@ class ServiceMetrics(Collector):
             "status",
             counters.requests_refused,
         )
+        yield _counter(
+            "accept_pauses", "Times newcomers had to wait as file descriptors ran short.", counters.accept_pauses
+        )
 
     def _clients(self, viewers: Sequence[Viewer]) -> Metric:
         clients = GaugeMetricFamily(_PREFIX + "active_clients", "Viewers that play.", labels=["transport"])

@@ -25,6 +25,7 @@ _RETRY_S = 0.02
 _DESCRIPTION_WAIT_S = 3.0
 _SETTLE_S = 5.0
 _AHEAD_LIMIT_BYTES = 1 << 18
+_EVENTS_A_TURN = 16
 _COUNTED_STATUSES = frozenset({400, 403, 408, 413, 414, 453})
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class Connection:
         self._begun_s: float | None = None
         self._waiting_since_s: float | None = None
         self._is_held = False
+        self._has_more = False
         self._closing = False
         self._open = True
         host.loop.add(tcp.fileno(), self._handle)
@@ -150,7 +152,7 @@ class Connection:
     def _handle(self, events: int) -> None:
         if events & WRITABLE:
             self._flush()
-        if self._open and events & ~WRITABLE:
+        if self._open and events & ~WRITABLE and not self._has_more:
             self._read()
 
     def _flush(self) -> None:
@@ -170,7 +172,7 @@ class Connection:
                 self._close("connection closed")
                 return
             self._take(data)
-            if not self._is_encrypted or not self._open:
+            if not self._is_encrypted or not self._open or self._has_more:
                 return
 
     def _receive(self) -> bytes | None:
@@ -197,9 +199,11 @@ class Connection:
         return self._is_held or self._waiting_since_s is not None
 
     def _process(self) -> None:
-        """Answer what is complete, in order, until one answer has to wait."""
+        """Answer what is complete, in order, until one answer has to wait or others shall have their turn."""
         try:
-            while self._open and not self._closing and not self._must_hold:
+            for _ in range(_EVENTS_A_TURN):
+                if not self._open or self._closing or self._must_hold:
+                    return
                 event = self._parser.next_event()
                 if event is None:
                     self._note_remainder()
@@ -211,6 +215,19 @@ class Connection:
                     self._hear(event)
         except MalformedMessageError as error:
             self._give_up(error)
+        else:
+            if not self._has_more:
+                self._has_more = True
+                self._host.loop.after(0, self._go_on)
+
+    @_contained
+    def _go_on(self) -> None:
+        """Answer more of what came; nothing more is read before."""
+        self._has_more = False
+        if self._open and not self._closing:
+            self._process()
+            if self._open and not self._has_more:
+                self._read()
 
     def _note_remainder(self) -> None:
         """A request that comes byte by byte is as old as its first byte."""

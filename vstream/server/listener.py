@@ -2,9 +2,12 @@
 
 import errno
 import logging
+import os
 import socket
 from collections.abc import Callable
 
+from vstream.counters import counters
+from vstream.server.descriptors import has_descriptors
 from vstream.server.loop import EventLoop
 from vstream.server.sockets import Endpoint, bind, endpoint
 
@@ -26,8 +29,9 @@ class Listener:
         loop: EventLoop,
         accepted: Callable[[socket.socket, Endpoint], None],
         purpose: str = "RTSP (RTSP_PORT)",
+        spares: int = 0,
     ) -> None:
-        """`purpose` says in an error what the port is for.
+        """`purpose` says in an error what the port is for; `spares` is how many file descriptors are left to others.
 
         Raises:
             ListenError: the port is taken, or the address is not this machine's.
@@ -36,6 +40,7 @@ class Listener:
         """Whether newcomers get in; not while descriptors are short."""
         self._loop = loop
         self._accepted = accepted
+        self._spares = spares
         self._socket = bind(socket.SOCK_STREAM, host, port, purpose)
         self._socket.listen(_BACKLOG)
         loop.add(self._socket.fileno(), self._accept)
@@ -52,6 +57,8 @@ class Listener:
     def _accept(self, _events: int) -> None:
         for _ in range(_ACCEPTS_A_TURN):
             try:
+                if not self._has_descriptors():
+                    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
                 connection, address = self._socket.accept()
             except BlockingIOError:
                 return
@@ -62,14 +69,23 @@ class Listener:
                 continue  # the peer was gone before it was accepted
             self._accepted(connection, endpoint(address))
 
+    def _has_descriptors(self) -> bool:
+        return has_descriptors(self._spares, self._socket.fileno())
+
     def _pause(self, error: OSError) -> None:
         """Those who wait stay in the backlog; accepting goes on when something was freed."""
-        log.warning("Accepting pauses for %g s: %s", _PAUSE_S, error.strerror)
+        log.warning("Accepting pauses: %s", error.strerror)
+        counters.accept_pauses += 1
         self.is_accepting = False
         self._loop.pause(self._socket.fileno())
         self._loop.after(_PAUSE_S, self._go_on)
 
     def _go_on(self) -> None:
-        if self._socket.fileno() >= 0:
-            self.is_accepting = True
-            self._loop.resume(self._socket.fileno())
+        if self._socket.fileno() < 0:
+            return
+        if not self._has_descriptors():
+            self._loop.after(_PAUSE_S, self._go_on)
+            return
+        log.info("Accepting goes on")
+        self.is_accepting = True
+        self._loop.resume(self._socket.fileno())

@@ -107,13 +107,11 @@ class EventLoop:
                 _contained(handler, events)
 
     def _run_due(self) -> float:
-        """Call what is due; gives the time to the next one, -1 without."""
-        while self._due:
-            left_s = self._due[0][0] - time.monotonic()
-            if left_s > 0:
-                return left_s
+        """Call what is due; gives the time to the next one, -1 without. Sockets come before what falls due meanwhile."""
+        now_s = time.monotonic()
+        while self._due and self._due[0][0] <= now_s:
             _contained(heapq.heappop(self._due)[2])
-        return -1.0
+        return max(0.0, self._due[0][0] - time.monotonic()) if self._due else -1.0
 
     def _drain_wake(self, _events: int) -> None:
         os.eventfd_read(self._wake_fd)

@@ -32,6 +32,8 @@ _CHECK_INTERVAL_S = 1.0
 _PACE_S = 0.001
 GOODBYE_LIMIT_S = 0.5
 _TURNED_AWAY_LIMIT = 64
+SPARE_DESCRIPTORS = 48
+"""File descriptors that no RTSP connection takes: for the HTTP port, and for a source that is started again."""
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +47,8 @@ class RtspServer:
         self.access = Access(settings)
         self._take_limits(settings)
         self._cname = f"vstream@{socket.gethostname()}"
-        self._connections = Crowd(settings.rtsp_max_connections, settings.rtsp_max_connections_per_address)
+        self._connections = Crowd(_connections_limit(settings), settings.rtsp_max_connections_per_address)
         self._turned_away: set[TurnedAway] = set()
-        make_room_for_descriptors(settings.rtsp_max_connections + _TURNED_AWAY_LIMIT)
         self.viewers: dict[int, Viewer] = {}
         """Everyone who plays or paused, by number; other threads may copy it."""
         self._by_rtcp: dict[Endpoint, tuple[Viewer, Connection]] = {}
@@ -56,7 +57,9 @@ class RtspServer:
         self._pacing = False
         self._udp = UdpPorts(settings.rtsp_host, settings.rtp_port, loop, self._heard_rtcp, self._reached_rtp)
         try:
-            self._listener = Listener(settings.rtsp_host, settings.rtsp_port, loop, self._accepted)
+            self._listener = Listener(
+                settings.rtsp_host, settings.rtsp_port, loop, self._accepted, spares=SPARE_DESCRIPTORS
+            )
             self._encrypted = self._listen_encrypted(settings)
         except BaseException:
             self._udp.close()
@@ -74,13 +77,19 @@ class RtspServer:
         def accepted(tcp: socket.socket, peer: Endpoint) -> None:
             self._accepted(tcp, peer, certificate)
 
-        return Listener(settings.rtsp_host, settings.rtsps_port, self.loop, accepted, "RTSPS (RTSPS_PORT)")
+        return Listener(
+            settings.rtsp_host,
+            settings.rtsps_port,
+            self.loop,
+            accepted,
+            "RTSPS (RTSPS_PORT)",
+            spares=SPARE_DESCRIPTORS,
+        )
 
     def apply(self, settings: Settings) -> None:
         """Take on other limits and other rules of access, for all that begins from now on; ports stay."""
         self._take_limits(settings)
-        self._connections.limit(settings.rtsp_max_connections, settings.rtsp_max_connections_per_address)
-        make_room_for_descriptors(settings.rtsp_max_connections + _TURNED_AWAY_LIMIT)
+        self._connections.limit(_connections_limit(settings), settings.rtsp_max_connections_per_address)
         self.access.apply(settings)
 
     def _take_limits(self, settings: Settings) -> None:
@@ -258,3 +267,16 @@ class RtspServer:
             connection.check(now_s)
         for stranger in list(self._turned_away):
             stranger.check(now_s)
+
+
+def _connections_limit(settings: Settings) -> int:
+    """How many connections there may be: as many as are wanted, or as file descriptors there are for them."""
+    wanted = settings.rtsp_max_connections
+    fitting = max(1, make_room_for_descriptors(wanted + _TURNED_AWAY_LIMIT) - _TURNED_AWAY_LIMIT)
+    if fitting < wanted:
+        log.warning(
+            "RTSP_MAX_CONNECTIONS is %d, but the limit of open files leaves room for %d; raise it with ulimit -n",
+            wanted,
+            fitting,
+        )
+    return fitting
