@@ -29,6 +29,7 @@ class Listener:
         loop: EventLoop,
         accepted: Callable[[socket.socket, Endpoint], None],
         purpose: str = "RTSP (RTSP_PORT)",
+        *,
         spares: int = 0,
     ) -> None:
         """`purpose` says in an error what the port is for; `spares` is how many file descriptors are left to others.

@@ -107,7 +107,7 @@ class EventLoop:
                 _contained(handler, events)
 
     def _run_due(self) -> float:
-        """Call what is due; gives the time to the next one, -1 without. Sockets come before what falls due meanwhile."""
+        """Call what is due, but not what falls due meanwhile; gives the time to the next one, -1 without."""
         now_s = time.monotonic()
         while self._due and self._due[0][0] <= now_s:
             _contained(heapq.heappop(self._due)[2])
