@@ -154,3 +154,22 @@ def test_any_number_of_requests_at_once_is_answered_in_order() -> None:
         raw.shutdown(socket.SHUT_WR)
         answers = raw.makefile("rb").read()
         assert re.findall(rb"CSeq: (\d+)", answers) == [b"%d" % number for number in range(count)]
+
+
+def test_a_refusal_reaches_who_is_still_sending() -> None:
+    """A connection closed with bytes unread is reset, and the answer that was on its way is thrown away."""
+    head = b"SET_PARAMETER * RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 4000000\r\n\r\n"
+    with served() as running, socket.create_connection(("127.0.0.1", running.server.port), 20) as raw:
+        raw.sendall(head + bytes(4_000_000))
+        raw.shutdown(socket.SHUT_WR)
+        assert raw.makefile("rb").read().startswith(b"RTSP/1.0 413 ")
+
+
+def test_who_is_refused_and_stays_is_closed() -> None:
+    with served() as running, socket.create_connection(("127.0.0.1", running.server.port), 20) as raw:
+        raw.sendall(b"this is no request\r\n")
+        assert raw.recv(4096).startswith(b"RTSP/1.0 400 ")
+        assert raw.recv(4096) == b""
+        with pytest.raises(ConnectionError):
+            while True:
+                raw.sendall(bytes(65536))

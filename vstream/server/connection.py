@@ -1,5 +1,6 @@
 """One RTSP connection: feeds the core what it reads, writes what the core answers, carries out the effects."""
 
+import contextlib
 import logging
 import socket
 import time
@@ -24,6 +25,7 @@ _READ_BYTES = 65536
 _RETRY_S = 0.02
 _DESCRIPTION_WAIT_S = 3.0
 _SETTLE_S = 5.0
+_LINGER_S = 2.0
 _AHEAD_LIMIT_BYTES = 1 << 18
 _EVENTS_A_TURN = 16
 _COUNTED_STATUSES = frozenset({400, 403, 408, 413, 414, 453})
@@ -93,6 +95,7 @@ class Connection:
         self._is_held = False
         self._has_more = False
         self._closing = False
+        self._finished_s: float | None = None
         self._open = True
         host.loop.add(tcp.fileno(), self._handle)
 
@@ -126,6 +129,8 @@ class Connection:
             self._give_up(RtspError(408, f"half a request for {self._host.request_timeout_s:g} s"))
         elif not self.sessions and now_s - (self._asked_s or self._came_s) > IDLE_LIMIT_S:
             self._close(f"it asked nothing for {IDLE_LIMIT_S:g} s")
+        elif self._finished_s is not None and now_s - self._finished_s > _LINGER_S:
+            self._close("connection closed")
         elif self._closing:
             self._finish()
 
@@ -348,9 +353,14 @@ class Connection:
         self._finish()
 
     def _finish(self) -> None:
-        """Close once everything is written."""
-        if self.written:
-            self._close("connection closed")
+        """Once everything is written say so, and close when the peer has: bytes unread would reset the connection.
+
+        That would throw away the answer that is on its way.
+        """
+        if self._open and self._finished_s is None and self.written:
+            self._finished_s = time.monotonic()
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_WR)
 
     def _close(self, reason: str, *, level: int = logging.DEBUG) -> None:
         if not self._open:
