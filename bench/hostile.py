@@ -63,4 +63,4 @@ def _line(cells: list[str] | tuple[str, ...]) -> str:
 
 
 if __name__ == "__main__":
-    run(measure, "What attackers cost everybody else.")
+    run(measure, "What attackers cost everybody else.", seconds=None)

@@ -27,15 +27,16 @@ def run(
     measure: Callable[[Options], None],
     description: str,
     viewers: Sequence[int] = (),
-    seconds: float = 10.0,
+    seconds: float | None = 10.0,
     fewest_viewers: int = 1,
 ) -> None:
     """Read the command line and measure; the exit code is 1 only when something broke, whatever the figures say.
 
-    Where `viewers` is empty the bench has none, and takes no such option.
+    Where `viewers` is empty, or `seconds` None, the bench has none, and takes no such option.
     """
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--seconds", type=_seconds, default=seconds, help="how long each measurement lasts")
+    if seconds is not None:
+        parser.add_argument("--seconds", type=_seconds, default=seconds, help="how long each measurement lasts")
     if viewers:
         parser.add_argument("--viewers", type=int, nargs="+", metavar="N", default=list(viewers), help="how many")
     given = vars(parser.parse_args())
@@ -45,7 +46,7 @@ def run(
     print(_machine(), flush=True)
     move_to_viewers_core()
     try:
-        measure(Options(given["seconds"], counts))
+        measure(Options(given.get("seconds", 0.0), counts))
     except (BenchError, OSError) as error:
         sys.exit(f"the measurement broke: {error}")
 

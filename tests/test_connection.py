@@ -26,6 +26,11 @@ def send_without_reading(raw: socket.socket, data: bytes) -> None:
         raw.sendall(data)
 
 
+def send_without_end(raw: socket.socket) -> None:
+    while True:
+        raw.sendall(bytes(65536))
+
+
 @pytest.mark.parametrize("last", ["PAUSE", "TEARDOWN"])
 def test_a_viewer_that_reads_none_of_its_answers_is_closed_alone(last: str) -> None:
     """Whichever request is the one whose answer does not fit any more."""
@@ -171,5 +176,4 @@ def test_who_is_refused_and_stays_is_closed() -> None:
         assert raw.recv(4096).startswith(b"RTSP/1.0 400 ")
         assert raw.recv(4096) == b""
         with pytest.raises(ConnectionError):
-            while True:
-                raw.sendall(bytes(65536))
+            send_without_end(raw)
