@@ -39,6 +39,7 @@ struct viewer {
 
 static struct viewer viewers[MAX_VIEWERS];
 static int viewer_count;
+static int epoll;
 static int next_to_ask;
 static uint64_t packets, lost, bytes;
 
@@ -127,6 +128,8 @@ static void read_connection(struct viewer *viewer) {
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) {
         viewer->closed = true;
+        /* Whoever started us holds it as well, so that closing it alone would leave it in the epoll set. */
+        epoll_ctl(epoll, EPOLL_CTL_DEL, viewer->rtsp_fd, NULL);
         close(viewer->rtsp_fd);
         return;
     }
@@ -244,7 +247,7 @@ static void read_viewers(void) {
     }
 }
 
-static void watch(int epoll, int fd, uint32_t tag) {
+static void watch(int fd, uint32_t tag) {
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = tag};
     if (fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0) fail("epoll_ctl");
 }
@@ -261,14 +264,14 @@ static void take_event(uint32_t tag) {
 
 int main(void) {
     struct epoll_event events[MAX_VIEWERS];
-    int epoll = epoll_create1(0);
+    epoll = epoll_create1(0);
     if (epoll < 0) fail("epoll_create1");
     read_viewers();
     for (uint32_t i = 0; i < (uint32_t)viewer_count; i++) {
-        watch(epoll, viewers[i].rtsp_fd, i << 1);
-        watch(epoll, viewers[i].rtp_fd, i << 1 | 1);
+        watch(viewers[i].rtsp_fd, i << 1);
+        watch(viewers[i].rtp_fd, i << 1 | 1);
     }
-    watch(epoll, STDIN_FILENO, COMMANDS);
+    watch(STDIN_FILENO, COMMANDS);
     int64_t start_us = now_us();
     for (;;) {
         int ready = epoll_wait(epoll, events, MAX_VIEWERS, ask_due(start_us));
