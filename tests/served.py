@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from tests import access_units
 from vstream.config import Settings
@@ -73,9 +74,14 @@ class Served:
 
 
 @contextmanager
-def served(*, host: str = "127.0.0.1", request_keyframe: Callable[[], bool] = lambda: False) -> Iterator[Served]:
-    """Serve until the block ends."""
-    running = Served(Settings(rtsp_host=host, rtsp_port=0, rtp_port=0), request_keyframe)
+def served(
+    *,
+    host: str = "127.0.0.1",
+    request_keyframe: Callable[[], bool] = lambda: False,
+    settings: Settings | None = None,
+) -> Iterator[Served]:
+    """Serve until the block ends, on ports of its own whatever `settings` say."""
+    running = Served(replace(settings or Settings(), rtsp_host=host, rtsp_port=0, rtp_port=0), request_keyframe)
     try:
         yield running
     finally:

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from vstream.errors import MalformedMessageError
 from vstream.rtsp.headers import Headers
-from vstream.rtsp.message import InterleavedFrame, Request, Response
+from vstream.rtsp.message import HttpRequest, InterleavedFrame, Request, Response
 from vstream.rtsp.parser import Limits, Parser
 
 DEFAULTS = Limits()
-Event = Request | Response | InterleavedFrame
+Event = Request | Response | HttpRequest | InterleavedFrame
 
 OPTIONS = b"OPTIONS rtsp://h/video RTSP/1.0\r\nCSeq: 1\r\n\r\n"
 SET_PARAMETER = (
@@ -36,6 +36,12 @@ EVENTS: list[tuple[bytes, Event]] = [
     (b"$\xff\x00\x00", InterleavedFrame(255, b"")),
     (b"RTSP/1.0 200 OK\r\nCSeq: 9\r\n\r\n", Response(200, Headers([("CSeq", "9")]), reason="OK")),
     (b"RTSP/1.0 404\r\n\r\n", Response(404, reason="")),
+    (
+        b"GET /video?a=b HTTP/1.0\r\nx-sessioncookie: Ab1\r\nContent-Length: 32767\r\n\r\n",
+        HttpRequest(
+            "GET", "/video?a=b", "HTTP/1.0", Headers([("x-sessioncookie", "Ab1"), ("Content-Length", "32767")])
+        ),
+    ),
     (
         b"RTSP/1.0 454 Session Not Found\r\nContent-Length:2\r\n\r\nhi",
         Response(454, Headers([("Content-Length", "2")]), b"hi", "Session Not Found"),
@@ -209,3 +215,13 @@ def test_a_megabyte_of_pipelined_messages() -> None:
 def test_largest_frame_byte_by_byte() -> None:
     payload = bytes(range(256)) * 255 + bytes(255)
     assert events(b"$\x07\xff\xff" + payload, 1) == [InterleavedFrame(7, payload)]
+
+
+@pytest.mark.parametrize("rest", [b"", b"\r\n", b"T1BUSU9OUw==", b"$\1\0\1x"])
+def test_what_follows_an_http_head_is_handed_out_as_it_came(rest: bytes) -> None:
+    parser = Parser()
+    parser.feed(b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n" + rest)
+    assert isinstance(parser.next_event(), HttpRequest)
+    assert (parser.take_rest(), parser.buffered_bytes) == (rest, 0)
+    parser.feed(b"OPTIONS * RTSP/1.0\r\n\r\n")
+    assert parser.next_event() == Request("OPTIONS", "*")

@@ -118,8 +118,17 @@ class TcpWriter(Writer):
     """
 
     def __new__(cls, fd: int, *, limit_bytes: int, epoll_fd: int = -1, tls: TlsContext | None = None) -> Self: ...
-    def write(self, data: bytes) -> bool:
-        """Queue bytes behind all that is queued and write what the socket takes; False where they do not fit."""
+    def use_websocket(self) -> None:
+        """From here on make each write, and each packet, a binary message of its own (RFC 6455 section 5.6).
+
+        Only before it joins a fanout.
+        """
+
+    def write(self, data: bytes, *, verbatim: bool = False) -> bool:
+        """Queue bytes behind all that is queued and write what the socket takes; False where they do not fit.
+
+        `verbatim` is for what is a WebSocket frame already.
+        """
 
     def receive(self, size: int) -> bytes | None:
         """Read from a TLS connection, at most `size` bytes: None where nothing is there yet, empty at its end.

@@ -1,5 +1,7 @@
 """What can go wrong, each with the exit code or the RTSP status it ends in."""
 
+from collections.abc import Iterable
+
 
 class VstreamError(Exception):
     """Any failure that vstream foresees; its text is the one line an operator reads."""
@@ -69,6 +71,16 @@ class RtspError(VstreamError):
     def __init__(self, status: int, reason: str = "") -> None:
         super().__init__(reason or f"RTSP status {status}")
         self.status = status
+
+
+class HttpError(VstreamError):
+    """An HTTP request on the RTSP port that is answered with an error status; its text goes to whoever asked."""
+
+    def __init__(self, status: int, reason: str, fields: Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.fields = tuple(fields)
+        """Header fields that the answer has besides."""
 
 
 class MalformedMessageError(RtspError):

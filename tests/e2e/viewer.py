@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from email.message import Message
 from email.parser import Parser
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from bench.rtsp_client import udp_pair
 from tests.depacketizer import Depacketizer, ReceivedUnit
@@ -17,6 +17,15 @@ TIMEOUT_S = 20
 PAYLOAD_TYPE = 96
 MAX_PACKET_BYTES = 1400
 BYE = 203
+
+
+class Stream(Protocol):
+    """Bytes both ways."""
+
+    def sendall(self, data: bytes, /) -> None: ...
+    def recv(self, size: int, /) -> bytes: ...
+    def getsockname(self) -> tuple[str, int]: ...
+    def close(self) -> None: ...
 
 
 @dataclass
@@ -39,14 +48,12 @@ class Viewer:
         self._cseq = 0
         self._received = b""
         self._frames: deque[tuple[int, bytes]] = deque()
-        self.connection = socket.socket()
-        if receive_buffer_bytes:
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
-        self.connection.settimeout(TIMEOUT_S)
-        self.connection.bind((source, 0))
-        host, _, port = url.split("/")[2].partition(":")
-        self.connection.connect((host, int(port)))
+        self.connection = self._connect(source, receive_buffer_bytes)
         self.address = "{}:{}".format(*self.connection.getsockname())
+
+    def _connect(self, source: str, receive_buffer_bytes: int) -> Stream:
+        """The connection to go over; tests of tunnels have others."""
+        return connected(self.url, source, receive_buffer_bytes)
 
     def __enter__(self) -> Self:
         return self
@@ -171,6 +178,18 @@ class Viewer:
         if not data:
             raise ConnectionResetError("the server closed the connection")
         self._received += data
+
+
+def connected(url: str, source: str = "127.0.0.1", receive_buffer_bytes: int = 0) -> socket.socket:
+    """A socket that is connected to where the URL says."""
+    host, _, port = url.split("/")[2].partition(":")
+    tcp = socket.socket()
+    if receive_buffer_bytes:
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+    tcp.settimeout(TIMEOUT_S)
+    tcp.bind((source, 0))
+    tcp.connect((host, int(port)))
+    return tcp
 
 
 def bound_pair(address: str = "127.0.0.1") -> tuple[socket.socket, socket.socket]:

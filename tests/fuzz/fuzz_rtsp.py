@@ -7,11 +7,11 @@ from vstream.errors import MalformedMessageError
 from vstream.rtsp.auth import Authenticator
 from vstream.rtsp.credentials import Credentials
 from vstream.rtsp.dialogue import Dialogue
-from vstream.rtsp.message import REASONS, InterleavedFrame, Request, Response
+from vstream.rtsp.message import REASONS, HttpRequest, InterleavedFrame, Request, Response
 from vstream.rtsp.parser import Limits, Parser
 from vstream.rtsp.session import End, Pause, Play, StartPoint, State
 
-Event = Request | Response | InterleavedFrame | int
+Event = Request | Response | HttpRequest | InterleavedFrame | int
 
 # Small, so that short inputs reach them.
 LIMITS = Limits(request_line_bytes=200, header_bytes=800, header_count=14, body_bytes=80)

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, TypeVar, cast
 from vstream.config.kinds import Automatic, Choice, H264Level, Integer, Kind, Number, Text, Toggle
 from vstream.controls import parse_controls
 from vstream.networks import parse_networks
+from vstream.tunnel.origins import parse_origins
 
 T = TypeVar("T")
 
@@ -58,6 +59,14 @@ def _is_password(text: str) -> bool:
 def _are_networks(text: str) -> bool:
     try:
         parse_networks(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _are_origins(text: str) -> bool:
+    try:
+        parse_origins(text)
     except ValueError:
         return False
     return True
@@ -296,6 +305,14 @@ class Settings:
         Text("networks and addresses such as 192.168.0.0/16, fd00::/8, 10.0.0.7", _are_networks),
         "Who may connect at all, with or without RTSP_AUTH. Empty is everybody.",
         example="192.168.0.0/16, fd00::/8",
+        is_reloadable=True,
+    )
+    rtsp_websocket_origins: str = _setting(
+        "",
+        Text("origins such as https://nvr.example, http://192.168.1.5:8080, or * for every one", _are_origins),
+        "Origins of the web pages that may open the stream over WebSocket. Empty is none, as otherwise any page that "
+        "somebody near the camera visits could watch it; programs that are no browser may in any case.",
+        example="https://nvr.example",
         is_reloadable=True,
     )
     rtsp_max_connections: int = _setting(

@@ -14,6 +14,7 @@ cdef struct tcp_t:
     bint tls_begun  # TLS holds a record of the first entry that the socket did not take yet
     uint32_t head_written  # bytes of the first entry that are on their way
     uint8_t channel
+    bint websocket  # all that is written goes as binary messages (RFC 6455)
     bint armed  # the event loop waits until the socket takes more
 
 
@@ -113,18 +114,18 @@ cdef void tcp_push(tcp_t *tcp, entry_t entry) noexcept nogil:
 
 cdef void tcp_deliver(tcp_t *tcp, train_t *train, bint replayed) noexcept nogil:
     """Queue a train and, where nothing is before it, write it. The fanout's lock is held."""
-    cdef uint32_t length = <uint32_t>framed_bytes(train)
-    cdef const uint8_t *at = train_framed(train, tcp.channel)
+    cdef const framed_t *framed = train_framed(train, tcp.channel, tcp.websocket)
+    cdef uint32_t length = framed.length if framed != NULL else 0
     cdef bint idle
     pthread_mutex_lock(&tcp.lock)
-    if at == NULL:
+    if framed == NULL:
         flow_lost(&tcp.flow)
     elif tcp.fd >= 0 and not tcp.flow.error:
         if replayed:
             tcp.flow.allowance_bytes += length
         if flow_admits(&tcp.flow, train, length, tcp_begun(tcp)):
             idle = tcp.flow.queue.count == 0
-            tcp_push(tcp, entry_t(train, at, length, 0))
+            tcp_push(tcp, entry_t(train, framed.data, length, 0))
             if idle:
                 tcp_flush(tcp)
     pthread_mutex_unlock(&tcp.lock)
@@ -152,16 +153,23 @@ cdef class TcpWriter(Writer):
             vs_openssl.SSL_free(self.c.tls)
         pthread_mutex_destroy(&self.c.lock)
 
-    def write(self, bytes data):
+    def use_websocket(self):
+        self.c.websocket = True
+
+    def write(self, bytes data, *, bint verbatim=False):
         cdef uint32_t length = <uint32_t>PyBytes_GET_SIZE(data)
+        cdef uint32_t header = 0
         cdef uint8_t *copy
         cdef bint fits
         if length == 0:
             return True
-        copy = <uint8_t *>malloc(length)
+        copy = <uint8_t *>malloc(WEBSOCKET_HEADER_LIMIT + <size_t>length)
         if copy == NULL:
             raise MemoryError(f"no memory for {length} bytes to a viewer")
-        memcpy(copy, PyBytes_AS_STRING(data), length)
+        if self.c.websocket and not verbatim:
+            header = websocket_header(copy, length)
+        memcpy(copy + header, PyBytes_AS_STRING(data), length)
+        length += header
         with nogil:
             pthread_mutex_lock(&self.c.lock)
             fits = self.c.fd >= 0 and not self.c.flow.error

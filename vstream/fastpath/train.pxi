@@ -1,8 +1,10 @@
-# One train of RTP packets, and its framing for TCP (RFC 3550 section 5.1, RFC 2326 section 10.12).
+# One train of RTP packets, and its framing for TCP (RFC 3550 section 5.1, RFC 2326 section 10.12, RFC 6455 section 5).
 
 cdef enum:
     RTP_HEADER_BYTES = 12
     FRAMING_BYTES = 4
+    WEBSOCKET_BINARY = 0x82  # the first byte of a message in one frame
+    WEBSOCKET_HEADER_LIMIT = 10
     SEGMENTS_LIMIT = 64  # UDP_MAX_SEGMENTS of kernels before 6.9
     RUN_BYTES_LIMIT = 65000  # an IP datagram's 64 KiB, less headers
     UNIT_BYTES_LIMIT = 1 << 28  # so that its packets' bytes count in 32 bits
@@ -19,6 +21,8 @@ cdef struct run_t:
 cdef struct framed_t:
     framed_t *next
     uint8_t channel
+    bint websocket
+    uint32_t length
     uint8_t *data
 
 
@@ -33,7 +37,7 @@ cdef struct train_t:
     uint8_t *plain  # the packets back to back
     uint32_t *offsets  # of each packet in `plain`, and the end
     run_t *runs
-    framed_t *framed  # the same packets framed for TCP, one copy a channel in use
+    framed_t *framed  # the same packets framed for TCP, one copy for each framing in use
 
 
 cdef void train_release(train_t *train) noexcept nogil:
@@ -64,42 +68,68 @@ cdef train_t *train_new(uint32_t packets, size_t plain_bytes) noexcept nogil:
     return train
 
 
-cdef inline size_t framed_bytes(const train_t *train) noexcept nogil:
-    return train.plain_bytes + <size_t>train.packet_count * FRAMING_BYTES
+cdef inline uint32_t websocket_header(uint8_t *to, uint32_t length) noexcept nogil:
+    """The header of a binary message from a server; gives its size (RFC 6455 section 5.2)."""
+    cdef uint32_t i
+    to[0] = WEBSOCKET_BINARY
+    if length < 126:
+        to[1] = <uint8_t>length
+        return 2
+    if length < 65536:
+        to[1] = 126
+        to[2] = <uint8_t>(length >> 8)
+        to[3] = <uint8_t>length
+        return 4
+    to[1] = 127
+    for i in range(8):
+        to[2 + i] = <uint8_t>(<uint64_t>length >> (56 - 8 * i))
+    return WEBSOCKET_HEADER_LIMIT
+
+
+cdef inline size_t framed_limit(const train_t *train, bint websocket) noexcept nogil:
+    """The most that the train takes once framed; without WebSocket it takes just that."""
+    cdef size_t framing = FRAMING_BYTES + (WEBSOCKET_HEADER_LIMIT if websocket else 0)
+    return train.plain_bytes + train.packet_count * framing
 
 
 cdef inline uint64_t payload_octets(const train_t *train) noexcept nogil:
     return train.plain_bytes - <uint64_t>train.packet_count * RTP_HEADER_BYTES
 
 
-cdef void frame_train(const train_t *train, uint8_t channel, uint8_t *to) noexcept nogil:
+cdef uint32_t frame_train(const train_t *train, uint8_t channel, bint websocket, uint8_t *to) noexcept nogil:
+    """Each packet behind its framing, with WebSocket as a message of its own; gives how many bytes all took."""
+    cdef uint8_t *begin = to
     cdef uint32_t i, length
     for i in range(train.packet_count):
         length = train.offsets[i + 1] - train.offsets[i]
+        if websocket:
+            to += websocket_header(to, FRAMING_BYTES + length)
         to[0] = 0x24
         to[1] = channel
         to[2] = <uint8_t>(length >> 8)
         to[3] = <uint8_t>length
         memcpy(to + FRAMING_BYTES, train.plain + train.offsets[i], length)
         to += FRAMING_BYTES + length
+    return <uint32_t>(to - begin)
 
 
-cdef const uint8_t *train_framed(train_t *train, uint8_t channel) noexcept nogil:
+cdef const framed_t *train_framed(train_t *train, uint8_t channel, bint websocket) noexcept nogil:
     """The train framed for `channel`, made at first need; NULL without memory. The fanout's lock is held."""
     cdef framed_t *framed = train.framed
     while framed != NULL:
-        if framed.channel == channel:
-            return framed.data
+        if framed.channel == channel and framed.websocket == websocket:
+            return framed
         framed = framed.next
-    framed = <framed_t *>malloc(sizeof(framed_t) + framed_bytes(train))
+    framed = <framed_t *>malloc(sizeof(framed_t) + framed_limit(train, websocket))
     if framed == NULL:
         return NULL
     framed.channel = channel
+    framed.websocket = websocket
     framed.data = <uint8_t *>(framed + 1)
-    frame_train(train, channel, framed.data)
+    framed.length = frame_train(train, channel, websocket, framed.data)
     framed.next = train.framed
     train.framed = framed
-    return framed.data
+    return framed
 
 
 cdef class Train:
@@ -131,6 +161,6 @@ cdef class Train:
         return [plain[offsets[i]:offsets[i + 1]] for i in range(self.c.packet_count)]
 
     def interleaved(self, uint8_t channel):
-        framed = PyBytes_FromStringAndSize(NULL, framed_bytes(self.c))
-        frame_train(self.c, channel, <uint8_t *>PyBytes_AS_STRING(framed))
+        framed = PyBytes_FromStringAndSize(NULL, framed_limit(self.c, False))
+        frame_train(self.c, channel, False, <uint8_t *>PyBytes_AS_STRING(framed))
         return framed

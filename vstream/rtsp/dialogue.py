@@ -77,6 +77,8 @@ class Dialogue:
         self._sessions_limit = sessions_limit
         self._may_begin = may_begin
         self._authenticator = authenticator
+        self.is_tunnelled = False
+        """Whether something between carries the connection, so that its peer need not be where the player is."""
         self._sessions: dict[str, Session] = {}
         self._notices = 0
 
@@ -215,7 +217,10 @@ class Dialogue:
             for channel in other.transport
         }
         choice = transport.choose(
-            request.headers.get_all("Transport"), peer_address=self._peer_address, channels_in_use=channels_in_use
+            request.headers.get_all("Transport"),
+            peer_address=self._peer_address,
+            channels_in_use=channels_in_use,
+            interleaved_only=self.is_tunnelled,
         )
         if session is None:
             session = self._begin(choice.transport, uri, now_s)

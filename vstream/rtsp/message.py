@@ -1,4 +1,4 @@
-"""The messages on an RTSP connection: requests, responses and interleaved frames (RFC 2326 sections 6, 7, 10.12)."""
+"""What comes on an RTSP port: requests, responses, interleaved frames (RFC 2326 sections 6, 7, 10.12) and HTTP."""
 
 from dataclasses import dataclass, field
 
@@ -69,6 +69,16 @@ class Request:
         """The request as it stands on the wire; one with a body brings its own Content-Length."""
         start_line = f"{self.method} {self.uri} {self.version}\r\n".encode("latin-1")
         return b"".join((start_line, self.headers.encode(), b"\r\n", self.body))
+
+
+@dataclass(slots=True)
+class HttpRequest:
+    """The head of an HTTP request on the RTSP port; what follows it is no message. `version` is such as `HTTP/1.1`."""
+
+    method: str
+    uri: str
+    version: str
+    headers: Headers = field(default_factory=Headers)
 
 
 @dataclass(slots=True)

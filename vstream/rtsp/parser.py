@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from vstream.errors import MalformedMessageError
 from vstream.rtsp.headers import Headers
-from vstream.rtsp.message import InterleavedFrame, Request, Response
+from vstream.rtsp.message import HttpRequest, InterleavedFrame, Request, Response
 
 _DOLLAR = 0x24
 _FRAME_HEADER_BYTES = 4
@@ -13,9 +13,12 @@ _LINE_ENDS = re.compile(rb"[\r\n]*")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _VERSION = re.compile(rb"RTSP/([0-9]{1,3})\.([0-9]{1,3})", re.IGNORECASE)
-_HTTP_VERSION = re.compile(rb"HTTP/[0-9]{1,3}\.[0-9]{1,3}", re.IGNORECASE)
+_HTTP_VERSION = re.compile(rb"HTTP/1\.[0-9]")
 _STATUS = re.compile(rb"[1-5][0-9]{2}")
 _DIGITS = re.compile(r"[0-9]+")
+
+
+_Message = Request | Response | HttpRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Parser:
         self._begin_message()
 
     def _begin_message(self) -> None:
-        self._message: Request | Response | None = None
+        self._message: _Message | None = None
         self._fields: list[tuple[bytes, list[bytes]]] = []
         self._lines = 0
         # Both count from the first byte of the message: where the line being read begins, and how far it was searched.
@@ -69,8 +72,16 @@ class Parser:
         self._start = 0
         self._buffer += data
 
-    def next_event(self) -> Request | Response | InterleavedFrame | None:
-        """The next whole message, or None where more bytes are needed.
+    def take_rest(self) -> bytes:
+        """Take out what came behind the latest event: behind an HTTP request it is for others to read."""
+        rest = bytes(self._buffer[self._start :])
+        self._buffer.clear()
+        self._start = 0
+        self._begin_message()
+        return rest
+
+    def next_event(self) -> _Message | InterleavedFrame | None:
+        """The next whole message, of an HTTP request its head, or None where more bytes are needed.
 
         Raises:
             MalformedMessageError: no message can be read from here on; raised once, then there are no more events.
@@ -85,7 +96,7 @@ class Parser:
             self._start = 0
             raise
 
-    def _next(self) -> Request | Response | InterleavedFrame | None:
+    def _next(self) -> _Message | InterleavedFrame | None:
         if self._message is None:
             if not self._searched:
                 self._start = _line_ends_end(self._buffer, self._start)
@@ -131,11 +142,12 @@ class Parser:
             raise MalformedMessageError(400, "a control character in the message head")
         return line
 
-    def _read_headers(self, message: Request | Response) -> bool:
+    def _read_headers(self, message: _Message) -> bool:
         while (line := self._read_line(self._header_end_limit, 400)) is not None:
             if not line:
                 message.headers = _decode_fields(self._fields)
-                self._body_bytes = _content_length(message.headers, self._limits.body_bytes)
+                if not isinstance(message, HttpRequest):
+                    self._body_bytes = _content_length(message.headers, self._limits.body_bytes)
                 self._body_at = self._line_at
                 return True
             self._lines += 1
@@ -156,12 +168,13 @@ class Parser:
             raise MalformedMessageError(400, "a header line that is not `Name: value`")
         self._fields.append((name, [value.strip(b" \t")]))
 
-    def _read_body(self, message: Request | Response) -> Request | Response | None:
+    def _read_body(self, message: _Message) -> _Message | None:
         body_at = self._start + self._body_at
         body_end = body_at + self._body_bytes
         if body_end > len(self._buffer):
             return None
-        message.body = bytes(self._buffer[body_at:body_end])
+        if not isinstance(message, HttpRequest):
+            message.body = bytes(self._buffer[body_at:body_end])
         self._start = body_end
         self._begin_message()
         return message
@@ -172,18 +185,18 @@ def _line_ends_end(buffer: bytearray, start: int) -> int:
     return match.end() if match else start
 
 
-def _parse_start_line(line: bytes) -> Request | Response:
+def _parse_start_line(line: bytes) -> _Message:
     words = line.split()
     if words and _VERSION.fullmatch(words[0]):
         return _parse_status_line(line)
     if len(words) != 3:
         raise MalformedMessageError(400, "a request line that is not `METHOD URI RTSP/1.0`")
     method, uri, version = words
-    if _HTTP_VERSION.fullmatch(version):
-        raise MalformedMessageError(505, "HTTP on the RTSP port")
     match = _VERSION.fullmatch(version)
-    if not match or not _TOKEN.fullmatch(method):
+    if not (match or _HTTP_VERSION.fullmatch(version)) or not _TOKEN.fullmatch(method):
         raise MalformedMessageError(400, "a request line that is not `METHOD URI RTSP/1.0`")
+    if match is None:
+        return HttpRequest(method.decode("latin-1"), uri.decode("latin-1"), version.decode("latin-1"))
     plain_version = f"RTSP/{int(match[1])}.{int(match[2])}"
     return Request(method.decode("latin-1"), uri.decode("latin-1"), plain_version)
 

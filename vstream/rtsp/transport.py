@@ -23,8 +23,12 @@ class Choice(NamedTuple):
     transport: Transport
 
 
-def choose(headers: Sequence[str], *, peer_address: str, channels_in_use: Collection[int]) -> Choice:
+def choose(
+    headers: Sequence[str], *, peer_address: str, channels_in_use: Collection[int], interleaved_only: bool = False
+) -> Choice:
     """Take the first acceptable offer of all Transport headers, in the client's order of preference.
+
+    `interleaved_only` is for a connection whose peer may be a proxy, which has no use for datagrams.
 
     Raises:
         RtspError: 400 where there is no offer or none is well formed, 461 where none is served.
@@ -32,7 +36,10 @@ def choose(headers: Sequence[str], *, peer_address: str, channels_in_use: Collec
     refusals: list[RtspError] = []
     for offer in (offer for header in headers for offer in split_quoted(header, ",")):
         try:
-            return _accept(offer, peer_address, channels_in_use)
+            choice = _accept(offer, peer_address, channels_in_use)
+            if not interleaved_only or isinstance(choice.transport, InterleavedTransport):
+                return choice
+            refusals.append(RtspError(461, "UDP past a tunnel"))
         except RtspError as refusal:
             refusals.append(refusal)
     if not refusals:

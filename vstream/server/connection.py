@@ -9,14 +9,16 @@ from typing import Concatenate, ParamSpec, Protocol
 
 from vstream._fastpath import TcpWriter, TlsContext
 from vstream.counters import counters
-from vstream.errors import MalformedMessageError, RtspError
+from vstream.errors import HttpError, MalformedMessageError, RtspError
 from vstream.rtsp.dialogue import Answer, Dialogue
-from vstream.rtsp.message import InterleavedFrame, Request, Response
+from vstream.rtsp.message import HttpRequest, InterleavedFrame, Request, Response
 from vstream.rtsp.parser import Limits, Parser
 from vstream.rtsp.session import Close, Deny, Effect, End, Pause, Play, Session
 from vstream.server.access import Access
+from vstream.server.ends import Line, TunnelEnd
 from vstream.server.loop import WRITABLE, EventLoop
 from vstream.server.sockets import Endpoint, endpoint, reset_on_close
+from vstream.server.tunnels import Tunnels
 from vstream.server.viewer import Viewer
 
 STALL_LIMIT_S = 10.0
@@ -54,6 +56,7 @@ class Host(Protocol):
 
     loop: EventLoop
     access: Access
+    tunnels: Tunnels
     limits: Limits
     queue_limit_bytes: int
     request_timeout_s: float
@@ -82,10 +85,11 @@ class Connection:
         self.peer = peer
         self.local_address = local_address(tcp)
         self.writer = TcpWriter(tcp.fileno(), limit_bytes=host.queue_limit_bytes, epoll_fd=host.loop.epoll_fd, tls=tls)
-        self._is_encrypted = tls is not None
+        self.is_encrypted = tls is not None
         self._socket = tcp
         self._host = host
         self._parser = Parser(host.limits)
+        self._tunnel: TunnelEnd | None = None
         self._dialogue = dialogue(self.local_address)
         self._viewers: dict[Session, Viewer] = {}
         self._came_s = time.monotonic()
@@ -106,7 +110,24 @@ class Connection:
 
     def is_expendable(self, now_s: float) -> bool:
         """Whether it may be closed to make room: it has no session, and asked nothing or had time to make one."""
+        owner = self._owner
+        if owner is not self:
+            return owner.is_expendable(now_s)
         return not self.sessions and (self._asked_s is None or now_s - self._came_s > _SETTLE_S)
+
+    def is_idle(self, now_s: float) -> bool:
+        """Whether it has no session and asked nothing for long."""
+        return not self.sessions and now_s - (self._asked_s or self._came_s) > IDLE_LIMIT_S
+
+    @property
+    def carrier_name(self) -> str:
+        """How media that is interleaved here travels."""
+        return "TCP" if self._tunnel is None else self._tunnel.name
+
+    @property
+    def _owner(self) -> Line:
+        """The connection that has the sessions of what comes in here; another one where this brings its requests."""
+        return self if self._tunnel is None else self._tunnel.owner
 
     def make_room(self) -> None:
         """Close now, for the sake of a newcomer."""
@@ -126,8 +147,10 @@ class Connection:
         if self.writer.stalled_us > STALL_LIMIT_S * 1e6:
             self._close(f"it read nothing for {STALL_LIMIT_S:g} s", level=logging.WARNING)
         elif self._begun_s is not None and now_s - self._begun_s > self._host.request_timeout_s:
-            self._give_up(RtspError(408, f"half a request for {self._host.request_timeout_s:g} s"))
-        elif not self.sessions and now_s - (self._asked_s or self._came_s) > IDLE_LIMIT_S:
+            self.give_up(RtspError(408, f"half a request for {self._host.request_timeout_s:g} s"))
+        elif self._tunnel is not None and self._tunnel.is_half and now_s - self._came_s > self._host.request_timeout_s:
+            self._close(f"the other end of its tunnel did not come for {self._host.request_timeout_s:g} s")
+        elif self._owner.is_idle(now_s):
             self._close(f"it asked nothing for {IDLE_LIMIT_S:g} s")
         elif self._finished_s is not None and now_s - self._finished_s > _LINGER_S:
             self._close("connection closed")
@@ -142,7 +165,7 @@ class Connection:
             self.writer.write(self._dialogue.notice_of_end(viewer.session).encode())
             self._host.forget(viewer)
         self._viewers.clear()
-        self._closing = True
+        self._say_farewell()
 
     @property
     def written(self) -> bool:
@@ -177,13 +200,13 @@ class Connection:
                 self._close("connection closed")
                 return
             self._take(data)
-            if not self._is_encrypted or not self._open or self._has_more:
+            if not self.is_encrypted or not self._open or self._has_more:
                 return
 
     def _receive(self) -> bytes | None:
         """What came; None where nothing did, empty at the end."""
         try:
-            return self.writer.receive(_READ_BYTES) if self._is_encrypted else self._socket.recv(_READ_BYTES)
+            return self.writer.receive(_READ_BYTES) if self.is_encrypted else self._socket.recv(_READ_BYTES)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -191,6 +214,14 @@ class Connection:
             return None
 
     def _take(self, data: bytes) -> None:
+        if self._tunnel is None:
+            self.take_rtsp(data)
+        elif not self._closing:
+            self._tunnel.receive(data)
+
+    @_contained
+    def take_rtsp(self, data: bytes) -> None:
+        """Go on with RTSP, whatever brought it."""
         if self._closing:
             return
         self._parser.feed(data)
@@ -217,9 +248,11 @@ class Connection:
                 if isinstance(event, Request):
                     self._answer(event)
                 elif isinstance(event, InterleavedFrame):
-                    self._hear(event)
+                    self.hear(event)
+                elif isinstance(event, HttpRequest):
+                    self._open_tunnel(event)
         except MalformedMessageError as error:
-            self._give_up(error)
+            self.give_up(error)
         else:
             if not self._has_more:
                 self._has_more = True
@@ -234,6 +267,26 @@ class Connection:
             if self._open and not self._has_more:
                 self._read()
 
+    def _open_tunnel(self, request: HttpRequest) -> None:
+        """Go on as what an HTTP request makes of the connection, of which it must be the first."""
+        if self._asked_s is not None:
+            raise MalformedMessageError(400, "HTTP among RTSP")
+        self._asked_s = time.monotonic()
+        rest = self._parser.take_rest()
+        try:
+            self._host.tunnels.open(request, self)
+        except HttpError as error:
+            log.info("HTTP request refused: %d", error.status, extra={"address": str(self.peer)})
+            self._write(self._host.tunnels.refused(request, error))
+            self.wind_up("it opens no tunnel")
+        else:
+            self._take(rest)
+
+    def become(self, end: TunnelEnd) -> None:
+        """Leave to `end` what comes from the socket; media goes over RTSP's own connection then, never over UDP."""
+        self._tunnel = end
+        self._dialogue.is_tunnelled = True
+
     def _note_remainder(self) -> None:
         """A request that comes byte by byte is as old as its first byte."""
         if not self._parser.buffered_bytes:
@@ -241,12 +294,12 @@ class Connection:
         elif self._begun_s is None:
             self._begun_s = time.monotonic()
 
-    def _give_up(self, error: RtspError, request: Request | None = None) -> None:
+    def give_up(self, error: RtspError, request: Request | None = None) -> None:
         """Answer with an error, then close."""
         log.info("Request refused: %s", error, extra={"address": str(self.peer)})
         self._begun_s = None
         self._respond(self._dialogue.refuse(error, request))
-        self._wind_up(f"request refused: {error}")
+        self.wind_up(f"request refused: {error}")
 
     def _respond(self, response: Response) -> None:
         if response.status in _COUNTED_STATUSES:
@@ -256,7 +309,7 @@ class Connection:
     def _answer(self, request: Request) -> None:
         now_s = self._asked_s = time.monotonic()
         if not self._dialogue.is_trusted and self._host.access.bars(self.peer, now_s):
-            self._give_up(RtspError(403, "its address failed to log in too often"), request)
+            self.give_up(RtspError(403, "its address failed to log in too often"), request)
             return
         if request.method == "DESCRIBE" and self._must_wait(now_s):
             self._host.loop.after(_RETRY_S, lambda: self._answer_again(request))
@@ -298,7 +351,8 @@ class Connection:
             self._answer(request)
             self._process()
 
-    def _hear(self, frame: InterleavedFrame) -> None:
+    def hear(self, frame: InterleavedFrame) -> None:
+        """Take one interleaved frame; only RTCP of a session that lives here means anything."""
         session = self._dialogue.interleaved(frame, time.monotonic())
         if session is not None and session in self._viewers:
             self._viewers[session].heard(frame.payload)
@@ -316,7 +370,7 @@ class Connection:
             elif isinstance(effect, End):
                 self._end(effect)
             elif isinstance(effect, Close):
-                self._wind_up(effect.reason)
+                self.wind_up(effect.reason)
 
     def _play(self, session: Session) -> None:
         if not self._open:
@@ -346,11 +400,17 @@ class Connection:
             viewer.end(effect.reason, goodbye=effect.reason != "TEARDOWN")
             self._host.forget(viewer)
 
-    def _wind_up(self, reason: str) -> None:
+    def wind_up(self, reason: str) -> None:
         """End the sessions, or media would never let the queue run empty; then close once everything is written."""
         self._end_sessions(reason)
-        self._closing = True
+        self._say_farewell()
         self._finish()
+
+    def _say_farewell(self) -> None:
+        """Nothing more is to be written."""
+        if self._tunnel is not None:
+            self.writer.write(self._tunnel.farewell(), verbatim=True)
+        self._closing = True
 
     def _finish(self) -> None:
         """Once everything is written say so, and close when the peer has: bytes unread would reset the connection.
@@ -370,6 +430,8 @@ class Connection:
         try:
             self._end_sessions(reason)
         finally:
+            if self._tunnel is not None:
+                self._tunnel.closed()
             if self.writer.queued_bytes:
                 reset_on_close(self._socket)
             self.writer.close()

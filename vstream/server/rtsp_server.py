@@ -21,6 +21,7 @@ from vstream.server.listener import Listener
 from vstream.server.loop import EventLoop
 from vstream.server.punches import Punches
 from vstream.server.sockets import Endpoint, tune_connection
+from vstream.server.tunnels import Tunnels
 from vstream.server.turned_away import TurnedAway
 from vstream.server.udp import UdpPorts
 from vstream.server.viewer import Carrier, TcpCarrier, UdpCarrier, Viewer
@@ -45,6 +46,7 @@ class RtspServer:
         self.loop = loop
         self._stream = stream
         self.access = Access(settings)
+        self.tunnels = Tunnels(settings, SERVER_NAME)
         self._take_limits(settings)
         self._cname = f"vstream@{socket.gethostname()}"
         self._connections = Crowd(_connections_limit(settings), settings.rtsp_max_connections_per_address)
@@ -91,6 +93,7 @@ class RtspServer:
         self._take_limits(settings)
         self._connections.limit(_connections_limit(settings), settings.rtsp_max_connections_per_address)
         self.access.apply(settings)
+        self.tunnels.apply(settings)
 
     def _take_limits(self, settings: Settings) -> None:
         self.limits = Limits(
@@ -236,7 +239,7 @@ class RtspServer:
     def _carrier(self, session: Session, connection: Connection) -> Carrier:
         transport = session.transport
         if not isinstance(transport, UdpTransport):
-            return TcpCarrier(connection.writer, transport.rtp_channel, transport.rtcp_channel)
+            return TcpCarrier(connection.writer, *transport, connection.carrier_name)
         # A player opens its NAT a moment before it asks to play.
         self._udp.receive()
         peer, now_s = connection.peer, time.monotonic()

@@ -5,14 +5,15 @@ import socket
 import time
 from collections.abc import Callable
 
-from vstream.errors import MalformedMessageError
+from vstream.errors import HttpError, MalformedMessageError
 from vstream.rtsp.headers import Headers
-from vstream.rtsp.message import Request, Response
+from vstream.rtsp.message import HttpRequest, Request, Response
 from vstream.rtsp.parser import Parser
 from vstream.server.loop import EventLoop
+from vstream.tunnel.http import refused
 
 _PATIENCE_S = 2.0
-_RETRY_AFTER_S = 5
+_RETRY_AFTER = ("Retry-After", "5")
 _READ_BYTES = 4096
 
 
@@ -51,9 +52,9 @@ class TurnedAway:
         except (OSError, MalformedMessageError):
             self.close()
             return
-        if isinstance(event, Request):
+        if isinstance(event, Request | HttpRequest):
             with contextlib.suppress(OSError):
-                self._socket.send(self._answer(event).encode())
+                self._socket.send(self._answer(event))
                 # Closed the other way round, bytes that still come would make the kernel throw the answer away.
                 self._socket.shutdown(socket.SHUT_WR)
             self._loop.remove(self._socket.fileno())
@@ -71,7 +72,10 @@ class TurnedAway:
             pass
         self.close()
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: Request | HttpRequest) -> bytes:
+        if isinstance(request, HttpRequest):
+            error = HttpError(503, "There are as many connections as there may be.", [_RETRY_AFTER])
+            return refused(request, error, self._server_name)
         fields = [("CSeq", value) for value in request.headers.get_all("CSeq")[:1]]
-        fields += [("Server", self._server_name), ("Retry-After", str(_RETRY_AFTER_S)), ("Connection", "close")]
-        return Response(503, Headers(fields))
+        fields += [("Server", self._server_name), _RETRY_AFTER, ("Connection", "close")]
+        return Response(503, Headers(fields)).encode()

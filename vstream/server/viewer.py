@@ -59,9 +59,9 @@ class UdpCarrier:
 class TcpCarrier:
     """Media and RTCP interleaved on the RTSP connection (RFC 2326 section 10.12)."""
 
-    name = "TCP"
-
-    def __init__(self, writer: TcpWriter, rtp_channel: int, rtcp_channel: int) -> None:
+    def __init__(self, writer: TcpWriter, rtp_channel: int, rtcp_channel: int, name: str) -> None:
+        """`name` says what the connection goes through."""
+        self.name = name
         self.writer = writer
         self._rtp_channel = rtp_channel
         self._rtcp_channel = rtcp_channel

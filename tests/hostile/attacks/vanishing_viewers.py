@@ -36,5 +36,6 @@ class VanishingViewers(Attack):
 
 def reset(viewer: Viewer) -> None:
     """Close with a RST, as the kernel does for a process that was killed with data unread."""
+    assert isinstance(viewer.connection, socket.socket)
     viewer.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     viewer.close()
