@@ -106,6 +106,7 @@ PLAYERS = [
     ),
 ]
 FFMPEG = PLAYERS[0]
+GSTREAMER = PLAYERS[2]
 
 
 def watch(url: str, transport: str) -> list[str]:
