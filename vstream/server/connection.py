@@ -24,6 +24,8 @@ from vstream.server.viewer import Viewer
 STALL_LIMIT_S = 10.0
 IDLE_LIMIT_S = 60.0
 _READ_BYTES = 65536
+# Of the smallest frames of a WebSocket so many bytes take some milliseconds.
+_TUNNEL_READ_BYTES = 4096
 _RETRY_S = 0.02
 _DESCRIPTION_WAIT_S = 3.0
 _SETTLE_S = 5.0
@@ -97,7 +99,8 @@ class Connection:
         self._begun_s: float | None = None
         self._waiting_since_s: float | None = None
         self._is_held = False
-        self._has_more = False
+        self.has_more = False
+        """Whether more of what came is to be dealt with in a turn of its own, and nothing read before."""
         self._closing = False
         self._finished_s: float | None = None
         self._open = True
@@ -180,7 +183,7 @@ class Connection:
     def _handle(self, events: int) -> None:
         if events & WRITABLE:
             self._flush()
-        if self._open and events & ~WRITABLE and not self._has_more:
+        if self._open and events & ~WRITABLE and not self.has_more:
             self._read()
 
     def _flush(self) -> None:
@@ -194,19 +197,29 @@ class Connection:
             self._host.want_keyframe()
 
     def _read(self) -> None:
-        """Read once; what TLS has decrypted is read to its end, as the socket does not tell of it."""
-        while (data := self._receive()) is not None:
+        """Read once, so that others get their turn; of what TLS keeps beyond that the socket does not tell."""
+        if not self._owner.has_more:
+            data = self._receive()
+            if data is None:
+                return
             if not data:
                 self._close("connection closed")
                 return
             self._take(data)
-            if not self.is_encrypted or not self._open or self._has_more:
+            if not self.is_encrypted:
                 return
+        self._go_on_later()
+
+    def _go_on_later(self) -> None:
+        if self._open and not self.has_more:
+            self.has_more = True
+            self._host.loop.after(0, self._go_on)
 
     def _receive(self) -> bytes | None:
         """What came; None where nothing did, empty at the end."""
+        size = _READ_BYTES if self._tunnel is None else _TUNNEL_READ_BYTES
         try:
-            return self.writer.receive(_READ_BYTES) if self.is_encrypted else self._socket.recv(_READ_BYTES)
+            return self.writer.receive(size) if self.is_encrypted else self._socket.recv(size)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -254,17 +267,15 @@ class Connection:
         except MalformedMessageError as error:
             self.give_up(error)
         else:
-            if not self._has_more:
-                self._has_more = True
-                self._host.loop.after(0, self._go_on)
+            self._go_on_later()
 
     @_contained
     def _go_on(self) -> None:
-        """Answer more of what came; nothing more is read before."""
-        self._has_more = False
+        """Answer more of what came, then read on."""
+        self.has_more = False
         if self._open and not self._closing:
             self._process()
-            if self._open and not self._has_more:
+            if self._open and not self.has_more:
                 self._read()
 
     def _open_tunnel(self, request: HttpRequest) -> None:

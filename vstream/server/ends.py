@@ -20,6 +20,7 @@ class Line(Protocol):
     peer: Endpoint
     writer: TcpWriter
     is_encrypted: bool
+    has_more: bool
 
     def become(self, end: "TunnelEnd") -> None:
         """From here on leave to `end` what comes from the socket."""
