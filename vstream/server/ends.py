@@ -1,4 +1,4 @@
-"""What an HTTP request made of a connection: one end of a tunnel, or a WebSocket."""
+"""What an HTTP request makes of a connection: one end of a tunnel."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -9,7 +9,6 @@ from vstream.rtsp.message import InterleavedFrame
 from vstream.rtsp.parser import Parser
 from vstream.server.sockets import Endpoint
 from vstream.tunnel.base64_stream import Base64Stream
-from vstream.tunnel.websocket import WebSocket
 
 _EARLY_LIMIT_BYTES = 1 << 16
 
@@ -66,35 +65,6 @@ class TunnelEnd(Protocol):
 
     def closed(self) -> None:
         """The connection is gone."""
-
-
-class WebSocketEnd:
-    """RTSP both ways in the messages of a WebSocket."""
-
-    name = "WebSocket"
-    is_half = False
-
-    def __init__(self, line: Line) -> None:
-        self.owner = line
-        self._websocket = WebSocket()
-        self._last_reply = b""
-        line.writer.use_websocket()
-
-    def receive(self, data: bytes) -> None:
-        received = self._websocket.receive(data)
-        self.owner.take_rtsp(received.payload)
-        if received.is_closed:
-            self._last_reply += received.reply
-            self.owner.wind_up("the client closed its WebSocket")
-        elif not self.owner.writer.write(received.reply, verbatim=True):
-            self.owner.close("it does not read its answers")
-
-    def farewell(self) -> bytes:
-        last, self._last_reply = self._last_reply or self._websocket.farewell(), b""
-        return last
-
-    def closed(self) -> None:
-        pass
 
 
 class DownlinkEnd:

@@ -5,8 +5,8 @@ from typing import NamedTuple, TypeVar
 from vstream.config import Settings
 from vstream.errors import HttpError
 from vstream.rtsp.message import HttpRequest
-from vstream.server.ends import DownlinkEnd, Line, UplinkEnd, WebSocketEnd
-from vstream.tunnel import http, websocket
+from vstream.server.ends import DownlinkEnd, Line, UplinkEnd
+from vstream.tunnel import http
 from vstream.tunnel.origins import parse_origins
 
 E = TypeVar("E", DownlinkEnd, UplinkEnd)
@@ -41,8 +41,7 @@ class Tunnels:
         """
         wanted = http.opening(request)
         if isinstance(wanted, http.Upgrade):
-            line.writer.write(websocket.handshake(request, self._origins, self._server_name))
-            line.become(WebSocketEnd(line))
+            self._open_websocket(request, line)
             return
         key = _Key(line.peer.host, line.is_encrypted, wanted.cookie)
         if isinstance(wanted, http.Uplink):
@@ -56,6 +55,14 @@ class Tunnels:
     def refused(self, request: HttpRequest, error: HttpError) -> bytes:
         """The answer to a request that opens no tunnel."""
         return http.refused(request, error, self._server_name)
+
+    def _open_websocket(self, request: HttpRequest, line: Line) -> None:
+        # Only here, as most servers never see one: these modules take time at start.
+        from vstream.server.websocket_end import WebSocketEnd
+        from vstream.tunnel.websocket import handshake
+
+        line.writer.write(handshake(request, self._origins, self._server_name))
+        line.become(WebSocketEnd(line))
 
     def _open_downlink(self, key: _Key, line: Line) -> None:
         downlink = self._downlinks[key] = DownlinkEnd(line, lambda: self._forget(self._downlinks, key, downlink))
