@@ -14,7 +14,7 @@ SHORT_RUN = ("-runs=20000", "-max_total_time=8", "-timeout=10", "-max_len=4096",
 
 
 def test_every_target_is_found() -> None:
-    assert {"nal", "rtcp", "rtsp"} <= set(TARGETS)
+    assert {"headers", "nal", "rtcp", "rtsp", "tunnel"} <= set(TARGETS)
 
 
 @pytest.mark.parametrize("target", TARGETS)
