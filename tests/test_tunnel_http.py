@@ -51,6 +51,7 @@ def test_what_is_opened(asked: HttpRequest, opened: Opening) -> None:
     ("asked", "status"),
     [
         (request("GET", "Accept: text/html"), 404),
+        (request("GET", "Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: "), 404),
         (request("POST", "Content-Type: application/soap+xml"), 404),
         (request("HEAD"), 404),
         (request("OPTIONS", "Access-Control-Request-Headers: x-sessioncookie"), 405),

@@ -147,6 +147,23 @@ def test_live555_and_vlc_word_for_word(running: Served) -> None:
     wait_until(lambda: not running.server.viewers, "the end of the viewer")
 
 
+def test_the_heads_of_gortsplib(running: Served) -> None:
+    """MediaMTX as a puller: HTTP/1.1, and a length on the GET, too, behind which nothing follows."""
+    cookie = "6fa459eaee8a3ca4894edb77e160355e"
+    lines = ["/video HTTP/1.1", "Host: 127.0.0.1:8554", f"X-Sessioncookie: {cookie}"]
+    length = ["Content-Length: 30000", "", ""]
+    with connected(running.url) as down, connected(running.url) as up:
+        down.sendall(
+            "\r\n".join(["GET " + lines[0], *lines[1:], "Accept: application/x-rtsp-tunnelled", *length]).encode()
+        )
+        assert read_head(down).startswith(b"HTTP/1.1 200 OK\r\n")
+        content = "Content-Type: application/x-rtsp-tunnelled"
+        up.sendall("\r\n".join(["POST " + lines[0], *lines[1:], content, *length]).encode())
+        for _ in range(30):
+            up.sendall(base64.b64encode(OPTIONS.replace(b"CSeq: 1", b"CSeq: 1\r\nPadding: " + b"x" * 2000)))
+            assert read_head(down).startswith(b"RTSP/1.0 200 OK\r\n")
+
+
 def test_more_than_a_post_claims_to_be_long(running: Served) -> None:
     with HttpViewer(running.url) as viewer:
         for _ in range(30):
@@ -245,6 +262,21 @@ def test_half_a_request_in_a_tunnel_is_given_up(running: Served) -> None:
     tunnel.sendall(b"OPTIONS * RTSP/1.0\r\nCSeq:")
     assert read_until_closed(tunnel.get).startswith(b"RTSP/1.0 408 ")
     tunnel.close()
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("request_text", "status"),
+    [
+        (b"SET_PARAMETER * RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 16385\r\n\r\n", 413),
+        (b"OPTIONS rtsp://h/" + b"a" * 4096, 414),
+        (b"OPTIONS * RTSP/1.0\r\nX: " + b"a" * 16384, 400),
+    ],
+)
+def test_what_is_tunnelled_is_bounded(running: Served, kind: type[Viewer], request_text: bytes, status: int) -> None:
+    with kind(running.url) as viewer:
+        viewer.connection.sendall(request_text)
+        assert viewer.connection.recv(100).startswith(f"RTSP/1.0 {status} ".encode())
 
 
 @pytest.mark.parametrize("inner", [get_head("inner"), b"GET / HTTP/1.1\r\n\r\n"])

@@ -29,6 +29,8 @@ NEEDED = (
     "pipeline_restarts_total{reason=camera}",
     "active_clients{transport=udp}",
     "active_clients{transport=tcp}",
+    "active_clients{transport=http}",
+    "active_clients{transport=websocket}",
     "frames_encoded_total",
     "rtp_packets_sent_total",
 )

@@ -288,6 +288,7 @@ class Connection:
             self._host.tunnels.open(request, self)
         except HttpError as error:
             log.info("HTTP request refused: %d", error.status, extra={"address": str(self.peer)})
+            _count(error.status)
             self._write(self._host.tunnels.refused(request, error))
             self.wind_up("it opens no tunnel")
         else:
@@ -313,8 +314,7 @@ class Connection:
         self.wind_up(f"request refused: {error}")
 
     def _respond(self, response: Response) -> None:
-        if response.status in _COUNTED_STATUSES:
-            counters.requests_refused[str(response.status)] += 1
+        _count(response.status)
         self._write(response.encode())
 
     def _answer(self, request: Request) -> None:
@@ -449,6 +449,12 @@ class Connection:
             self._host.loop.remove(self._socket.fileno())
             self._socket.close()
             self._host.closed(self)
+
+
+def _count(status: int) -> None:
+    """Count an answer that refuses a request because of what it takes, or of who asks."""
+    if status in _COUNTED_STATUSES:
+        counters.requests_refused[str(status)] += 1
 
 
 def local_address(tcp: socket.socket) -> str:

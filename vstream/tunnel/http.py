@@ -52,7 +52,7 @@ def opening(request: HttpRequest) -> Opening:
     if request.method not in {"GET", "POST"}:
         status = 404 if request.method == "HEAD" else 405
         raise HttpError(status, _EXPLANATION, [("Allow", "GET, POST")])
-    if request.method == "GET" and "Upgrade" in request.headers:
+    if request.method == "GET" and any(wish.lower() == "websocket" for wish in request.headers.elements("Upgrade")):
         return Upgrade()
     cookies = request.headers.get_all("x-sessioncookie")
     wanted = request.headers.elements("Accept" if request.method == "GET" else "Content-Type")

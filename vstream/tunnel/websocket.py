@@ -25,7 +25,7 @@ _ACCEPT_SALT = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 def handshake(request: HttpRequest, origins: frozenset[str], server_name: str) -> bytes:
-    """The answer that makes the connection a WebSocket (RFC 6455 section 4.2).
+    """The answer to a request with `Upgrade: websocket` that makes the connection one (RFC 6455 section 4.2).
 
     `origins` are those of the web pages that may open it.
 
@@ -33,10 +33,8 @@ def handshake(request: HttpRequest, origins: frozenset[str], server_name: str) -
         HttpError: the handshake is incomplete, for another protocol, or from a page that may not.
     """
     fields = request.headers
-    if "websocket" not in _lowered(fields.elements("Upgrade")) or "upgrade" not in _lowered(
-        fields.elements("Connection")
-    ):
-        raise HttpError(400, "The only upgrade served is that to WebSocket.")
+    if not any(option.lower() == "upgrade" for option in fields.elements("Connection")):
+        raise HttpError(400, "A WebSocket needs `Connection: Upgrade`.")
     if fields.get("Sec-WebSocket-Version") != _VERSION:
         raise HttpError(426, f"WebSocket is served in version {_VERSION}.", [("Sec-WebSocket-Version", _VERSION)])
     if SUBPROTOCOL not in fields.elements("Sec-WebSocket-Protocol"):
@@ -106,7 +104,3 @@ def _key(text: str) -> bytes:
     except (binascii.Error, ValueError):
         pass
     raise HttpError(400, "A WebSocket needs a Sec-WebSocket-Key of 16 bytes in base64.")
-
-
-def _lowered(elements: list[str]) -> list[str]:
-    return [element.lower() for element in elements]
