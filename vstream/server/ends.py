@@ -141,7 +141,7 @@ class UplinkEnd:
         try:
             decoded = self._base64.decode(data)
         except MalformedMessageError as error:
-            self.owner.give_up(error)
+            self._refuse(error)
             return
         if self._downlink is not None:
             self._downlink.owner.take_rtsp(decoded)
@@ -152,6 +152,13 @@ class UplinkEnd:
 
     def farewell(self) -> bytes:
         return b""
+
+    def _refuse(self, error: RtspError) -> None:
+        """Answers go to the downlink, if there is one."""
+        if self._downlink is None:
+            self.close(str(error))
+        else:
+            self._downlink.owner.give_up(error)
 
     def close(self, reason: str) -> None:
         """Close the connection."""
