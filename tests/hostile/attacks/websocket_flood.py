@@ -1,0 +1,45 @@
+"""WebSockets that send empty messages as fast as they can, which ask for no answer and cost the server most."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from tests.e2e.tunnelled import opened_websocket
+from tests.hostile.attack import Attack
+from tests.hostile.target import ATTACKER_ADDRESSES, Target
+
+CONNECTIONS = 4
+BURST = b"\x82\x80mask" * 10_000
+FLOOD_S = 4.0
+
+
+class WebSocketFlood(Attack):
+    """Everybody else has their turn in between."""
+
+    name = f"a flood of empty messages on {CONNECTIONS} WebSockets"
+
+    @contextmanager
+    def wage(self, target: Target) -> Iterator[None]:
+        enough = threading.Event()
+        with ExitStack() as held:
+            flooders = []
+            for _ in range(CONNECTIONS):
+                websocket = held.enter_context(opened_websocket(target.url, ATTACKER_ADDRESSES[0]))
+                flooders.append(threading.Thread(target=send, args=(websocket.socket, enough)))
+            for one in flooders:
+                one.start()
+            try:
+                yield
+                enough.wait(FLOOD_S)
+            finally:
+                enough.set()
+                for one in flooders:
+                    one.join()
+
+
+def send(connection: socket.socket, enough: threading.Event) -> None:
+    with contextlib.suppress(OSError):
+        while not enough.is_set():
+            connection.sendall(BURST)
