@@ -99,12 +99,31 @@ def test_auto_with_a_camera_but_no_picamera2_says_so(modules: Path, caplog: pyte
     assert "picamera2 is not installed" in caplog.text
 
 
-def test_auto_without_picamera2_takes_the_camera_program(modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cameras(modules)
+def camera_program(modules: Path, monkeypatch: pytest.MonkeyPatch, lists: str) -> None:
+    """An rpicam-vid that lists these cameras."""
     program = modules / "rpicam-vid"
-    program.touch(0o755)
+    program.write_text(f"#!/bin/sh\necho '{lists}'\n")
+    program.chmod(0o755)
     monkeypatch.setenv("PATH", str(modules), prepend=os.pathsep)
+
+
+def test_auto_with_a_binding_that_cannot_be_used_takes_the_camera_program(
+    modules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (modules / "libcamera.py").touch()
+    camera_program(modules, monkeypatch, lists="0 : imx708")
     assert isinstance(open_source(settings(stream_source="auto")), RpicamSource)
+
+
+@pytest.mark.parametrize(
+    "binding", ["", "class CameraManager:\n    singleton = lambda: CameraManager\n    cameras = []"]
+)
+def test_auto_without_a_camera_does_not_wait_for_the_camera_program(
+    modules: Path, monkeypatch: pytest.MonkeyPatch, binding: str
+) -> None:
+    (modules / "libcamera.py").write_text(binding)
+    camera_program(modules, monkeypatch, lists="No cameras available!")
+    assert open_source(settings(stream_source="auto")).name == "test pattern"
 
 
 def test_camera_is_not_looked_for_before_it_runs() -> None:

@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -45,6 +47,18 @@ class VirtualPi:
     def __init__(self, tree: Path, board: Board, faults: Path) -> None:
         self.board, self.faults = board, faults
         self._tree = tree
+
+    @contextmanager
+    def fault(self, name: str) -> Iterator[None]:
+        """Have a fault for as long as the block lasts."""
+        (self.faults / name).touch()
+        try:
+            yield
+        finally:
+            self.end_fault(name)
+
+    def end_fault(self, name: str) -> None:
+        (self.faults / name).unlink(missing_ok=True)
 
     def start(self, *command: str, **settings: str) -> subprocess.Popen[str]:
         """Start a program there, with settings as its environment."""

@@ -67,8 +67,15 @@ def test_auto_without_a_camera_shows_the_test_pattern(pi4: VirtualPi) -> None:
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        ("camera-absent", "CameraError: libcamera sees 0 camera(s), number 0 is asked for"),
-        ("camera-busy", "CameraError: imx708 cannot be used, is another program using it?"),
+        (
+            "camera-absent",
+            "CameraUnavailableError: libcamera sees 0 camera(s), number 0 is asked for; check the cable and config.txt",
+        ),
+        (
+            "camera-busy",
+            "CameraUnavailableError: imx708 cannot be used (Camera __init__ sequence did not complete.): "
+            "another program may hold it, though none is to be seen from here",
+        ),
         ("encoder-error", "CameraError: camera 0 or its encoder refused to start: [Errno 5]"),
     ],
 )

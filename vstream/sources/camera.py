@@ -15,6 +15,8 @@ from vstream.sources.worker_program import LIST_CAMERAS, worker_program
 if TYPE_CHECKING:
     from vstream.sources.recording import Recording
 
+NONE_LISTED = "libcamera lists none"
+
 _LIST_LIMIT_S = 10
 
 
@@ -135,7 +137,7 @@ def why_no_camera() -> str | None:
     except Exception as error:
         return f"libcamera cannot be used ({error})"
     if not cameras:
-        return "libcamera lists none"
+        return NONE_LISTED
     if find_spec("picamera2") is None:
         return "picamera2 is not installed"
     return None

@@ -57,7 +57,7 @@ def _value(name: str, text: str, offers: Mapping[str, Offer], reserved: Mapping[
     offer = offers.get(name)
     if offer is None:
         known = sorted(offers.keys() - reserved.keys())
-        near = _likest(name, known)
+        near = likest(name, known)
         raise ValueError(f"the camera has no {name}, but {_list(near or known)}")
     try:
         return _read(text, offer)
@@ -124,6 +124,7 @@ def _list(names: Sequence[str]) -> str:
     return ", ".join(names) or "none"
 
 
-def _likest(text: str, known: Sequence[str]) -> list[str]:
+def likest(text: str, known: Sequence[str]) -> list[str]:
+    """The names most like a wrong one, at most three, the nearest first."""
     by_case = {name.lower(): name for name in known}
     return [by_case[near] for near in difflib.get_close_matches(text.lower(), by_case, n=3, cutoff=0.5)]

@@ -11,6 +11,7 @@ from dataclasses import replace
 from vstream.errors import CameraError, CameraMissingError, CameraSetupError, NoVideoError
 from vstream.sources.base import AccessUnit, Remedy, Sink
 from vstream.sources.camerasetup import CameraSetup
+from vstream.sources.control_values import likest
 from vstream.sources.fidelity import checked
 from vstream.sources.refusals import Refusals, who_has_it
 from vstream.sources.stderr import StderrLog
@@ -20,6 +21,7 @@ BINARIES = ("rpicam-vid", "libcamera-vid")
 """By the names it had over the years, the newest first."""
 
 _LEVELS = ("4", "4.1", "4.2")
+_NOISE_REDUCTION = "NoiseReductionMode"
 _FLAGS = {
     "AeExposureMode": "--exposure",
     "AeMeteringMode": "--metering",
@@ -33,13 +35,23 @@ _FLAGS = {
     "ExposureTime": "--shutter",
     "ExposureValue": "--ev",
     "LensPosition": "--lens-position",
+    _NOISE_REDUCTION: "--denoise",
     "Saturation": "--saturation",
     "Sharpness": "--sharpness",
+}
+# Where the program has another word for a control's value than libcamera.
+_WORDS = {
+    ("AeMeteringMode", "centreweighted"): "centre",
+    (_NOISE_REDUCTION, "off"): "off",
+    (_NOISE_REDUCTION, "minimal"): "cdn_off",
+    (_NOISE_REDUCTION, "fast"): "cdn_fast",
+    (_NOISE_REDUCTION, "highquality"): "cdn_hq",
 }
 _BUSY = re.compile(r"failed to acquire camera|resource busy|in use by another", re.IGNORECASE)
 _UNAVAILABLE = re.compile(rf"no cameras available|{_BUSY.pattern}", re.IGNORECASE)
 _REOPEN_INTERVAL_S = 1.0
 _END_LIMIT_S = 0.2
+_LIST_LIMIT_S = 10
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +59,15 @@ log = logging.getLogger(__name__)
 def find_binary() -> str | None:
     """The camera program that is installed here."""
     return next((name for name in BINARIES if shutil.which(name)), None)
+
+
+def lists_none(binary: str) -> bool:
+    """Whether the program says that there is no camera; one that cannot be asked may have one."""
+    try:
+        asked = subprocess.run([binary, "--list-cameras"], capture_output=True, timeout=_LIST_LIMIT_S, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return b"no cameras available" in (asked.stdout + asked.stderr).lower()
 
 
 class RpicamSource:
@@ -186,6 +207,8 @@ def arguments(binary: str, setup: CameraSetup) -> list[str]:
         given["--level"] = video.level
     else:
         log.warning("%s knows the levels %s only, so it chooses one", binary, ", ".join(_LEVELS))
+    if setup.encoder != "auto":
+        log.warning("%s chooses its encoder by itself: H264_ENCODER has no effect", binary)
     switches = {
         "--inline": video.inline_headers,
         "--hflip": setup.hflip,
@@ -206,9 +229,13 @@ def _focus(setup: CameraSetup) -> dict[str, object]:
 
 def _controls(controls: Mapping[str, str]) -> dict[str, object]:
     """The flags that stand for libcamera's controls; a word becomes rpicam-vid's, in small letters."""
-    unknown = controls.keys() - _FLAGS.keys()
+    unknown = sorted(controls.keys() - _FLAGS.keys())
     if unknown:
-        raise CameraSetupError(
-            f"CAMERA_CONTROLS: rpicam-vid has no flag for {', '.join(sorted(unknown))}, but for {', '.join(_FLAGS)}"
-        )
-    return {_FLAGS[name]: value.lower() for name, value in controls.items()}
+        near = {like for name in unknown for like in likest(name, list(_FLAGS))}
+        known = ", ".join(sorted(near or _FLAGS))
+        raise CameraSetupError(f"CAMERA_CONTROLS: rpicam-vid has no flag for {', '.join(unknown)}, but for {known}")
+    return {_FLAGS[name]: _word(name, value.lower()) for name, value in controls.items()}
+
+
+def _word(control: str, value: str) -> str:
+    return _WORDS.get((control, value), value)

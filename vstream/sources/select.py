@@ -45,13 +45,14 @@ def _automatic(settings: Settings) -> Source:
 
     libcamera is asked in another process: it would keep threads and devices in this one.
     """
-    from vstream.sources.camera import why_no_camera_elsewhere
-    from vstream.sources.rpicam import find_binary
+    from vstream.sources.camera import NONE_LISTED, why_no_camera_elsewhere
+    from vstream.sources.rpicam import find_binary, lists_none
 
     reason = why_no_camera_elsewhere()
     if reason is None:
         return _camera(settings)
-    if find_binary() is not None:
+    binary = find_binary()
+    if binary is not None and reason != NONE_LISTED and not lists_none(binary):
         log.info("picamera2 is not used: %s", reason)
         return _rpicam(settings)
     log.warning("No camera: %s; streaming the test pattern instead", reason)

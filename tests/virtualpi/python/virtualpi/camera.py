@@ -1,5 +1,6 @@
-"""Makes libcamera's virtual camera keep a sensor's pace, tell a sensor's time, and fail on demand."""
+"""Makes libcamera's virtual camera keep a sensor's pace, tell a sensor's time, have one user, and fail on demand."""
 
+import os
 from types import ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -8,17 +9,20 @@ from virtualpi import faults
 from virtualpi.sensor import Sensor
 
 DEFAULT_DURATION_US = 33_333
+MEDIA_DEVICE = "/dev/media0"
+"""libcamera locks a camera's media device for as long as a program has the camera."""
 
 # The binding has no types, and its classes are changed in place.
 Binding = Any
 
 
 def make_it_a_sensor(libcamera: ModuleType) -> None:
-    """Change the binding: pace, times, faults, buffer counts, and frames in one piece of memory."""
+    """Change the binding: pace, times, one user, faults, buffer counts, and frames in one piece of memory."""
     durations_us: WeakKeyDictionary[Binding, int] = WeakKeyDictionary()
     times_ns: WeakKeyDictionary[Binding, tuple[int, int]] = WeakKeyDictionary()
     _pace(libcamera, durations_us, times_ns)
     _tell_times(libcamera, durations_us, times_ns)
+    _give_it_one_user(libcamera)
     _fail_on_demand(libcamera)
     _keep_buffer_counts(libcamera)
     _take_whole_frames(libcamera)
@@ -72,6 +76,29 @@ def _tell_times(libcamera: Binding, durations_us: Binding, times_ns: Binding) ->
         return values
 
     request.set_control, request.metadata = note_duration, property(metadata_with_times)
+
+
+def _give_it_one_user(libcamera: Binding) -> None:
+    """Lock the media device while the camera is acquired, as the pipelines of real ones do."""
+    acquire, release = libcamera.Camera.acquire, libcamera.Camera.release
+    locks: WeakKeyDictionary[Binding, int] = WeakKeyDictionary()
+
+    def acquire_and_lock(self: Binding) -> None:
+        media = os.open(MEDIA_DEVICE, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.lockf(media, os.F_TLOCK, 0)
+            acquire(self)
+        except OSError as error:
+            os.close(media)
+            raise RuntimeError("Failed to acquire camera: Device or resource busy") from error
+        locks[self] = media
+
+    def release_and_unlock(self: Binding) -> None:
+        release(self)
+        if self in locks:
+            os.close(locks.pop(self))
+
+    libcamera.Camera.acquire, libcamera.Camera.release = acquire_and_lock, release_and_unlock
 
 
 def _fail_on_demand(libcamera: Binding) -> None:
