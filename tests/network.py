@@ -38,12 +38,12 @@ def listening_ports(pid: int) -> set[int]:
     return ports
 
 
-def wait_until(true: Callable[[], bool], what: str, *, timeout_s: float = 30) -> None:
+def wait_until(true: Callable[[], bool], what: str, *, timeout_s: float = 30, pause_s: float = 0.005) -> None:
     """Return as soon as `true` holds; fail with `what` was waited for after `timeout_s`."""
     deadline_s = time.monotonic() + timeout_s
     while not true():
         assert time.monotonic() < deadline_s, f"waited {timeout_s} s for {what}"
-        time.sleep(0.005)
+        time.sleep(pause_s)
 
 
 def wait_until_bound(port: int, process: subprocess.Popen[str]) -> None:

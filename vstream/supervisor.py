@@ -131,23 +131,25 @@ class Supervisor:
     def _may_restart(self, remedy: str) -> bool:
         """A remedy that interrupts the stream is about to be applied."""
         log.error("Pipeline crashed: no frames, %s", remedy)
-        self._take_restart(remedy)
+        if not self._take_restart(remedy):
+            return False
         self._stream.interrupted()
-        return not self._stopping.is_set()
+        return True
 
-    def _take_restart(self, reason: str) -> None:
-        """Count a restart.
+    def _take_restart(self, reason: str) -> bool:
+        """Count a restart; False where none is wanted any more, as frames came back while it had to wait.
 
         Raises:
             RetriesExceededError: there were too many within a minute, and the settings say to give up.
         """
-        self.moved_us = monotonic_us()
+        self.moved_us, newest_us = monotonic_us(), self._stream.fanout.newest_us
         while not self._budget.spend(time.monotonic()):
             self.moved_us = monotonic_us()
             text = f"Max retries exceeded: {self._budget.limit} restarts within a minute did not help"
             log.error(text)
             if not self._waits:
                 raise RetriesExceededError(text)
-            if self._stopping.wait(_WAIT_PAUSE_S):
-                return
+            if self._stopping.wait(_WAIT_PAUSE_S) or self._stream.fanout.newest_us > newest_us:
+                return False
         self.restarts[reason] += 1
+        return not self._stopping.is_set()
