@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from bench.cpu import CORES, move_to_viewers_core
@@ -27,16 +28,22 @@ def run(
     measure: Callable[[Options], None],
     description: str,
     viewers: Sequence[int] = (),
+    *,
     seconds: float | None = 10.0,
     fewest_viewers: int = 1,
+    longest_s: float = MAX_SECONDS,
+    pins: bool = True,
 ) -> None:
     """Read the command line and measure; the exit code is 1 only when something broke, whatever the figures say.
 
-    Where `viewers` is empty, or `seconds` None, the bench has none, and takes no such option.
+    Where `viewers` is empty, or `seconds` None, the bench has none, and takes no such option. `pins`: this process and
+    what it starts keep to the viewers' core.
     """
     parser = argparse.ArgumentParser(description=description)
     if seconds is not None:
-        parser.add_argument("--seconds", type=_seconds, default=seconds, help="how long each measurement lasts")
+        parser.add_argument(
+            "--seconds", type=partial(_seconds, longest_s), default=seconds, help="how long each measurement lasts"
+        )
     if viewers:
         parser.add_argument("--viewers", type=int, nargs="+", metavar="N", default=list(viewers), help="how many")
     given = vars(parser.parse_args())
@@ -44,7 +51,8 @@ def run(
     if not all(fewest_viewers <= count <= MAX_VIEWERS for count in counts):
         parser.error(f"--viewers takes {fewest_viewers} to {MAX_VIEWERS}, given {counts}")
     print(_machine(), flush=True)
-    move_to_viewers_core()
+    if pins:
+        move_to_viewers_core()
     try:
         measure(Options(given.get("seconds", 0.0), counts))
     except (BenchError, OSError) as error:
@@ -57,8 +65,8 @@ def _machine() -> str:
     return f"{platform.machine()}, {len(CORES)} cores, {today}, load before {os.getloadavg()[0]:.1f}"
 
 
-def _seconds(text: str) -> float:
+def _seconds(longest_s: float, text: str) -> float:
     value = float(text)
-    if not 0 < value <= MAX_SECONDS:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {MAX_SECONDS:.0f}")
+    if not 0 < value <= longest_s:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {longest_s:.0f}")
     return value

@@ -1,11 +1,12 @@
 """The virtual Raspberry Pi from outside: where it is, and running programs on it."""
 
 import base64
+import fcntl
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Literal
 from vstream.sources.base import AccessUnit
 
 HERE = Path(__file__).parent
+DEFAULT_TREE = "~/.cache/vstream/virtualpi"
 PROJECT = HERE.parent.parent
 RUN_LIMIT_S = 120
 
@@ -82,6 +84,39 @@ class VirtualPi:
         assert process.returncode == 0, err
         printed = json.loads(out)
         return Record(printed["name"], [_run(run) for run in printed["runs"]], err)
+
+
+@contextmanager
+def prepared(announce: Callable[[str], None]) -> Iterator[Path]:
+    """The tree of $VSTREAM_VIRTUAL_PI, built if need be, with the devices and the program to test as they are here.
+
+    For as long as it is used here, no other run may change it. `announce` is told when it is built.
+
+    Raises:
+        MissingError: there can be none here.
+    """
+    tree = Path(os.environ.get("VSTREAM_VIRTUAL_PI", DEFAULT_TREE)).expanduser()
+    reason = missing(tree)
+    if reason is not None:
+        raise MissingError(reason)
+    if not is_built(tree):
+        announce(f"Building a virtual Raspberry Pi in {tree}; once, some minutes")
+    tree.mkdir(parents=True, exist_ok=True)
+    with (tree / ".in-use").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        for step in ("setup", "install"):
+            _run_step([str(HERE / step), str(tree)], lock.fileno())
+        yield tree
+
+
+class MissingError(Exception):
+    """Why there can be no virtual Raspberry Pi here."""
+
+
+def _run_step(command: list[str], lock_fd: int) -> None:
+    environment = os.environ | {"VIRTUALPI_LOCK_FD": str(lock_fd)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, pass_fds=[lock_fd])
+    assert done.returncode == 0, done.stderr
 
 
 def missing(tree: Path) -> str | None:

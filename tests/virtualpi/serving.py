@@ -21,18 +21,24 @@ CLOCK_HZ = 90_000
 RECOVERY_LIMIT_S = 60
 """Generous: how fast it is on a quiet machine is for `python -m bench.camera_faults` to say."""
 
-_SMALL = ("--width", "640", "--height", "480")
+SMALL = ("--width", "640", "--height", "480")
 
 
 @contextmanager
 def serving(
-    pi: VirtualPi, *flags: str, operator: Operator | None = None, before: Sequence[str] = (), source: str = "camera"
+    pi: VirtualPi,
+    *flags: str,
+    operator: Operator | None = None,
+    before: Sequence[str] = (),
+    source: str = "camera",
+    size: Sequence[str] = SMALL,
+    **environment: str,
 ) -> Iterator[Server]:
     """Serve the camera of `pi` on loopback until the block ends, whatever it came to; `before` runs the command."""
-    command = [*before, "vstream", "serve", "--source", source, *_SMALL]
+    command = [*before, "vstream", "serve", "--source", source, *size]
     command += ["--rtsp-host", "127.0.0.1", "--rtsp-port", "0", "--rtp-port", "0"]
     command += operator.flags if operator else ("--metrics-port", "0")
-    server = Server(pi.start(*command, *flags))
+    server = Server(pi.start(*command, *flags, **environment))
     try:
         server.wait_for("Serving rtsp://")
         yield server

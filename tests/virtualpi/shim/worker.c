@@ -1,6 +1,9 @@
 /* The thread that encodes: the oldest picture into the oldest free unit, one at a time, as the hardware does. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include "node.h"
 #include "shim.h"
@@ -56,6 +59,24 @@ static void prepare_codec(struct node *node, const struct codec_calls *calls)
     node->bitrate_changed = false;
 }
 
+static long long monotonic_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
+/* One line a picture in the file that $VIRTUALPI_ENCODER_TRACE names: when it was captured, and how long encoding took. */
+static void trace(const struct slot *picture, long long took_us)
+{
+    static int fd = -2;
+    const char *path = getenv("VIRTUALPI_ENCODER_TRACE");
+    if (fd == -2)
+        fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644) : -1;
+    if (fd >= 0)
+        dprintf(fd, "%lld %lld\n", picture->captured.tv_sec * 1000000LL + picture->captured.tv_usec, took_us);
+}
+
 static void encode(struct node *node, const struct codec_calls *calls)
 {
     unsigned int from = fifo_take(&node->pictures.waiting), to = fifo_take(&node->units.waiting);
@@ -66,8 +87,10 @@ static void encode(struct node *node, const struct codec_calls *calls)
     prepare_codec(node, calls);
     node->working = true;
     pthread_mutex_unlock(&node->lock);
+    long long begun_us = monotonic_us();
     if (node->codec)
         bytes = calls->encode(node->codec, picture->memory, keyframe, unit->memory, unit->size);
+    trace(picture, monotonic_us() - begun_us);
     pthread_mutex_lock(&node->lock);
     node->working = false;
     unit->bytes_used = bytes > 0 ? (uint32_t)bytes : 0;
