@@ -1,6 +1,10 @@
 """rpicam-vid as a source: the command line it gets, and what becomes of what it says and gives."""
 
 import os
+import shutil
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -143,6 +147,25 @@ def test_that_it_is_not_installed_is_told(programs: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PATH", str(programs))
     with pytest.raises(CameraMissingError, match="neither rpicam-vid nor libcamera-vid is installed"):
         RpicamSource(setup()).run(lambda unit: None)
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="there is no setpriv here")
+def test_a_server_that_is_killed_leaves_no_camera_program_behind(programs: Path, clip: Path) -> None:
+    program(programs, f"cat {clip}; exec sleep 60")
+    statements = """
+import os, signal
+from tests.test_rpicam import setup
+from vstream.sources.rpicam import RpicamSource
+source = RpicamSource(setup())
+def end(unit):
+    print(source._process.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+source.run(end)
+"""
+    ended = subprocess.run([sys.executable, "-c", statements], capture_output=True, text=True, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    said = Path(f"/proc/{int(ended.stdout)}/cmdline")
+    wait_until(lambda: not said.exists() or not said.read_bytes(), "its end")  # until it is reaped it has none
 
 
 def test_the_last_remedy_ends_it(programs: Path, clip: Path) -> None:

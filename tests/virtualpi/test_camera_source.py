@@ -53,6 +53,18 @@ def test_keyframes_come_in_their_interval_and_on_demand(board: Callable[[Board],
     assert all(nal_types(run.units[index])[:2] == [SPS, PPS] for index in keyframes)
 
 
+@boards
+def test_the_bitrate_changes_while_it_runs(board: Callable[[Board], VirtualPi], name: Board) -> None:
+    pi = board(name)
+    with pi.fault("scene-noise"):
+        (run,) = pi.record("150", **SMALL, H264_BITRATE="4000000", KEYFRAME_INTERVAL="1000").runs
+    sizes = [len(unit.data) for unit in run.units]
+    assert run.bitrate_granted
+    before_bps, after_bps = (8 * 30 * sum(part) / len(part) for part in (sizes[10:20], sizes[-60:]))
+    assert before_bps > 2_000_000
+    assert 500_000 < after_bps < 1_500_000
+
+
 def test_auto_finds_the_camera(pi4: VirtualPi) -> None:
     assert pi4.record("5", **SMALL | {"STREAM_SOURCE": "auto"}).name == "camera"
 

@@ -111,7 +111,9 @@ class RpicamSource:
             raise CameraMissingError(f"neither {' nor '.join(BINARIES)} is installed; sudo apt install rpicam-apps")
         command = arguments(binary, self._setup)
         log.info("Using camera binary: %s", binary)
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [*_ending_with_us(), *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         said = StderrLog(process, binary)
         self._process = process
         self._reader = StdinSource(self._setup.video.fps, fd=_output(process), live=True)
@@ -174,6 +176,11 @@ class RpicamSource:
             process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+def _ending_with_us() -> list[str]:
+    """What to start a program by, so that it does not keep the camera when the server is killed."""
+    return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 
 def _output(process: subprocess.Popen[bytes]) -> int:

@@ -9,14 +9,14 @@ from types import ModuleType
 Change = Callable[[ModuleType], None]
 
 
-def after(name: str, change: Change) -> None:
-    """Call `change` with the module of that name once it is imported."""
-    sys.meta_path.insert(0, _Finder(name, change))
+def after(name: str, *changes: Change) -> None:
+    """Call each of `changes` with the module of that name once it is imported; one call of this for each name."""
+    sys.meta_path.insert(0, _Finder(name, changes))
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    def __init__(self, name: str, change: Change) -> None:
-        self._name, self._change = name, change
+    def __init__(self, name: str, changes: Sequence[Change]) -> None:
+        self._name, self._changes = name, changes
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -25,17 +25,18 @@ class _Finder(importlib.abc.MetaPathFinder):
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self._change)
+            spec.loader = _Loader(spec.loader, self._changes)
         return spec
 
 
 class _Loader(importlib.abc.Loader):
-    def __init__(self, loader: importlib.abc.Loader, change: Change) -> None:
-        self._loader, self._change = loader, change
+    def __init__(self, loader: importlib.abc.Loader, changes: Sequence[Change]) -> None:
+        self._loader, self._changes = loader, changes
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
-        self._change(module)
+        for change in self._changes:
+            change(module)
