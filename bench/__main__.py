@@ -3,7 +3,17 @@
 import subprocess
 import sys
 
-BENCHES = ("cpu_per_packet", "frame_delay", "memory", "join", "startup", "hostile")
+BENCHES = (
+    "cpu_per_packet",
+    "frame_delay",
+    "memory",
+    "join",
+    "startup",
+    "hostile",
+    "camera_stream",
+    "camera_faults",
+    "camera_process",
+)
 
 chosen = sys.argv[1:] or BENCHES
 unknown = sorted(set(chosen) - set(BENCHES))

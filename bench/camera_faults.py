@@ -110,4 +110,4 @@ def measure(_: Options) -> None:
 
 
 if __name__ == "__main__":
-    run(measure, "How long viewers see nothing after each fault of a camera.", pins=False)
+    run(measure, "How long viewers see nothing after each fault of a camera.", seconds=None, pins=False)

@@ -1,7 +1,9 @@
 """Which programs have a camera's device nodes open, as far as permissions show."""
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +29,26 @@ def holders(nodes: re.Pattern[str] = CAMERA_NODES, proc: Path = Path("/proc")) -
         if opened:
             found.append(Holder(_name(process), int(process.name), opened))
     return found
+
+
+def locking(found: list[Holder], locks: Path = Path("/proc/locks")) -> list[Holder]:
+    """Those of them that have a node locked, as libcamera does with the media device of a camera that it uses.
+
+    Others, such as a sound server that lists cameras, merely have it open.
+    """
+    try:
+        lines = [line.split() for line in locks.read_text().splitlines()]
+    except OSError:
+        return []
+    # number: POSIX ADVISORY WRITE pid major:minor:inode start end; a waiting one has `->` behind the number
+    held = {(int(words[4]), int(words[5].rpartition(":")[2])) for words in lines if words[1] == "POSIX"}
+    return [holder for holder in found if any((holder.pid, inode) in held for inode in _inodes(holder))]
+
+
+def _inodes(holder: Holder) -> Iterator[int]:
+    for node in holder.nodes:
+        with contextlib.suppress(OSError):
+            yield Path(node).stat().st_ino
 
 
 def _open_nodes(process: Path, nodes: re.Pattern[str]) -> tuple[str, ...]:

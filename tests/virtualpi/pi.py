@@ -123,6 +123,8 @@ def missing(tree: Path) -> str | None:
     """Say why there can be no virtual Raspberry Pi here; None where there is one, or one can be built."""
     if os.geteuid() != 0:
         return "the virtual Raspberry Pi needs root"
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
+        return "the virtual Raspberry Pi needs mounts of its own, which this container may not make"
     if shutil.which("debootstrap") is None and not is_built(tree):
         return "the virtual Raspberry Pi needs debootstrap"
     return None

@@ -5,10 +5,13 @@ STREAM_SOURCE is `camera`, for the camera source by itself in this process, or w
 Each argument is one run of it. `N`: until it gave so many access units. `N:FAULT`: after N of them the fault is
 brought about, which must end the run, and taken away. `N+FAULT`: after N of them the fault is there for a while, and
 the run goes on to 2 N. A keyframe and another bitrate are asked for after unit 20.
+
+With BUSY_SHARE a software encoder counts as too slow once it takes that share of the frame interval.
 """
 
 import base64
 import json
+import logging
 import os
 import sys
 import threading
@@ -18,6 +21,7 @@ from typing import TypedDict
 
 from vstream.config import Settings, load_settings
 from vstream.errors import SourceError
+from vstream.sources import preset
 from vstream.sources.base import AccessUnit, Source
 from vstream.sources.camera import CameraSource
 from vstream.sources.camerasetup import CameraSetup
@@ -115,6 +119,8 @@ def camera(settings: Settings) -> Source:
 
 
 def main(wishes: list[str]) -> None:
+    logging.basicConfig()
+    preset._BUSY_SHARE = float(os.environ.get("BUSY_SHARE", preset._BUSY_SHARE))
     settings = load_settings().settings
     source = camera(settings) if settings.stream_source == "camera" else open_source(settings)
     runs = [record(source, wish) for wish in wishes]

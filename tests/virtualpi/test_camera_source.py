@@ -65,6 +65,16 @@ def test_the_bitrate_changes_while_it_runs(board: Callable[[Board], VirtualPi], 
     assert 500_000 < after_bps < 1_500_000
 
 
+def test_a_software_encoder_that_is_too_slow_takes_cheaper_presets(board: Callable[[Board], VirtualPi]) -> None:
+    record = board("pi5").record("120", **SMALL, BUSY_SHARE="0.0001")
+    said = [line for line in record.log.splitlines() if "Encoding takes" in line]
+    assert [line.rpartition(" ")[2] for line in said[:-1]] == ["superfast", "ultrafast"][-len(said[:-1]) :]
+    assert said[-1].endswith("too long for this processor; lower STREAM_FPS or the size")
+    (run,) = record.runs
+    assert len(decode(run.units)) == len(run.units)
+    assert stream_facts(run.units)["profile"] == "Main"
+
+
 def test_auto_finds_the_camera(pi4: VirtualPi) -> None:
     assert pi4.record("5", **SMALL | {"STREAM_SOURCE": "auto"}).name == "camera"
 

@@ -3,7 +3,7 @@
 import logging
 import time
 
-from vstream.holders import holders
+from vstream.holders import holders, locking
 
 _ATTEMPT_LIMIT_S = 10.0
 
@@ -40,6 +40,7 @@ class Refusals:
 def who_has_it() -> str:
     """Who holds the camera, in words that complete a reason."""
     known = holders()
+    known = locking(known) or known
     if known:
         return f"held by {', '.join(map(str, known))}"
     return "another program may hold it, though none is to be seen from here"
