@@ -14,7 +14,7 @@ from tests.interleaved import Line
 from tests.network import wait_until
 from vstream import supervisor as supervisor_module
 from vstream.errors import CameraError, NoVideoError, RetriesExceededError, VstreamError
-from vstream.restarts import RestartBudget
+from vstream.restarts import RestartBudget, pause_s
 from vstream.sources.base import AccessUnit, Remedy, Sink
 from vstream.stream import Stream
 from vstream.supervisor import Supervisor
@@ -96,7 +96,7 @@ def supervise(
 @pytest.fixture
 def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses have a test of their own."""
-    monkeypatch.setattr(RestartBudget, "pause_s", lambda budget, now_s: 0.0)
+    monkeypatch.setattr(supervisor_module, "pause_s", lambda vain_runs: 0.0)
 
 
 def test_a_source_that_ends_is_not_started_again() -> None:
@@ -236,15 +236,21 @@ def test_stopped_while_it_pauses_it_ends_at_once() -> None:
     assert (supervisor.outcome, source.runs) == (None, 2)
 
 
-def test_pauses_grow_and_start_over_after_a_quiet_minute() -> None:
-    budget = RestartBudget(limit=10)
-    pauses = []
-    for second in range(7):
-        assert budget.spend(100.0 + second)
-        pauses.append(budget.pause_s(100.0 + second))
-    assert pauses == [0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 4.0]
-    assert budget.spend(200.0)
-    assert budget.pause_s(200.0) == 0.0
+def test_only_runs_in_vain_make_the_next_one_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    vain: list[int] = []
+
+    def noting(vain_runs: int) -> float:
+        vain.append(vain_runs)
+        return 0.0
+
+    monkeypatch.setattr(supervisor_module, "pause_s", noting)
+    gives = give_and_break(keyframe(0))
+    supervise(Script(gives, gives, breaks, breaks, gives, breaks, give(keyframe(0))), limit=10)
+    assert vain == [0, 0, 1, 2, 0, 1]
+
+
+def test_pauses_grow_up_to_four_seconds() -> None:
+    assert [pause_s(vain) for vain in (0, 1, 2, 3, 4, 5, 6, 100_000)] == [0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0]
 
 
 def test_a_budget_lasts_a_minute() -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from vstream.errors import CameraError, RetriesExceededError, SourceError, VstreamError
-from vstream.restarts import RestartBudget
+from vstream.restarts import RestartBudget, pause_s
 from vstream.sources.base import Source
 from vstream.stream import Stream, monotonic_us
 from vstream.watchdog import Watchdog
@@ -42,6 +42,7 @@ class Supervisor:
         self._stopping = threading.Event()
         self._starts = 0
         self._is_between_runs = False
+        self._vain_runs = 0
         self._budget = RestartBudget(restarts_limit)
         timeout_us = round(frame_timeout_s * 1e6)
         self._watchdog = Watchdog(source.remedies, timeout_us=timeout_us, restarting=self._may_restart)
@@ -94,6 +95,7 @@ class Supervisor:
         """
         self._starts += 1
         self._is_between_runs = False
+        newest_us = self._stream.fanout.newest_us
         try:
             self._source.run(self._stream.publish)
         except CameraError as error:
@@ -111,8 +113,9 @@ class Supervisor:
             return False
         self._is_between_runs = True
         log.error("Pipeline crashed: %s", why)
+        self._vain_runs = 0 if self._stream.fanout.newest_us > newest_us else self._vain_runs + 1
         self._take_restart(reason)
-        self._stopping.wait(self._budget.pause_s(time.monotonic()))
+        self._stopping.wait(pause_s(self._vain_runs))
         return True
 
     def _watch(self) -> None:
