@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     if words[:1] == [WORKER_COMMAND]:
         return _camera_worker(words[1])
-    _application()(args=words)
+    _application(words[0] if words else "")(args=words)
     return 0
 
 
@@ -63,7 +63,8 @@ def _unforeseen(error: Exception) -> int:
     return _complain([f"{what}; LOG_LEVEL=debug in the environment shows where"], VstreamError.exit_code)
 
 
-def _application() -> typer.Typer:
+def _application(word: str) -> typer.Typer:
+    """The commands, or the one that `word` names alone: each flag of each command costs time at the start."""
     application = typer.Typer(
         name="vstream",
         help="Streams a Raspberry Pi camera, a file, standard input or a test pattern over RTSP.",
@@ -73,17 +74,38 @@ def _application() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     application.callback()(_global_options)
-    application.command("serve", help="Serve the stream until SIGINT or SIGTERM.")(_with_settings(_serve))
-    application.command("config", help="Print the settings in force and where each came from.")(
-        _with_settings(
-            _config,
-            _switch("json", "Print JSON."),
-            _switch("markdown", "Print the documentation of every setting."),
-        )
-    )
-    application.command("status", help="Show a running server: health, source, viewers.")(_status)
-    application.command("healthcheck", help="Ask a running server whether it is well; exit code 0 or 1.")(_healthcheck)
+    commands = _commands()
+    for name in [word] if word in commands else commands:
+        help_text, make = commands[name]
+        application.command(name, help=help_text)(make())
     return application
+
+
+def _commands() -> dict[str, tuple[str, Callable[[], Callable[..., None]]]]:
+    """Each command by its name: a line of help, and how to make it."""
+    return {
+        "serve": ("Serve the stream until SIGINT or SIGTERM.", lambda: _with_settings(_serve)),
+        "config": (
+            "Print the settings in force and where each came from.",
+            lambda: _with_settings(
+                _config,
+                _switch("json", "Print JSON."),
+                _switch("markdown", "Print the documentation of every setting."),
+            ),
+        ),
+        "probe": (
+            "Find out why there is no picture; exit code 0, 1 with warnings, 2 with failures.",
+            lambda: _with_settings(
+                _probe,
+                _switch("json", "Print JSON."),
+                _switch("manifest", "Print a kustomize overlay for this Raspberry Pi instead."),
+                _file("snapshot", "FILE.jpg", "Save a picture."),
+                _file("bundle", "FILE.tar.gz", "Collect the report with logs and settings, without secrets."),
+            ),
+        ),
+        "status": ("Show a running server: health, source, viewers.", lambda: _status),
+        "healthcheck": ("Ask a running server whether it is well; exit code 0 or 1.", lambda: _healthcheck),
+    }
 
 
 def _show_version(wanted: bool) -> None:
@@ -118,6 +140,15 @@ def _config(loaded: Loaded, json: bool, markdown: bool) -> int:
     else:
         print(report.json(loaded.settings) if json else report.table(loaded.settings))
     return 0
+
+
+def _probe(loaded: Loaded, json: bool, manifest: bool, snapshot: Path | None, bundle: Path | None) -> int:
+    from vstream.probe import command
+
+    _complain([f"warning: {warning}" for warning in loaded.warnings], 0)
+    if manifest:
+        return command.print_manifest(loaded.settings, json, snapshot, bundle)
+    return command.probe(loaded.settings, json=json, snapshot=snapshot, bundle_file=bundle)
 
 
 _URL_ARGUMENT = typer.Argument(metavar="URL", help="Where it answers; by METRICS_HOST and METRICS_PORT otherwise.")
@@ -197,6 +228,11 @@ def _metavar(setting: Setting) -> str:
 
 def _switch(name: str, help_text: str) -> inspect.Parameter:
     return _keyword(name, Annotated[bool, typer.Option(f"--{name}", help=help_text)], False)
+
+
+def _file(name: str, metavar: str, help_text: str) -> inspect.Parameter:
+    option = typer.Option(f"--{name}", metavar=metavar, help=help_text)
+    return _keyword(name, Annotated[Path | None, option], None)
 
 
 def _keyword(name: str, annotation: object, default: object) -> inspect.Parameter:

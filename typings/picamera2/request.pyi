@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from types import TracebackType
 
 import libcamera
@@ -5,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 class CompletedRequest:
+    def get_metadata(self) -> Mapping[str, object]: ...
     request: libcamera.Request
 
 class MappedArray:

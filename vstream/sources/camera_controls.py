@@ -12,7 +12,9 @@ from vstream.sources.camerasetup import CameraSetup
 from vstream.sources.control_values import Offer, Type, Value, values_of
 
 FRAME_DURATION = "FrameDurationLimits"
-_RESERVED = {FRAME_DURATION: "STREAM_FPS", "FrameRate": "STREAM_FPS"}
+RESERVED = {FRAME_DURATION: "STREAM_FPS", "FrameRate": "STREAM_FPS"}
+"""Controls that a setting decides, each with that setting."""
+
 _NOISE_REDUCTION = {"off": "Off", "cdn_off": "Minimal", "cdn_fast": "Fast", "cdn_hq": "HighQuality"}
 _TYPES: dict[str, Type] = {
     "Bool": "bool",
@@ -36,13 +38,18 @@ def wanted_controls(camera: Picamera2, setup: CameraSetup) -> dict[str, Value]:
     Raises:
         CameraSetupError: the camera does not offer what CAMERA_CONTROLS or LENS_POSITION ask for.
     """
-    offers = {control.name: _offer(control, info) for control, info in camera.camera.controls.items()}
+    offers = offers_of(camera)
     interval_us = setup.video.frame_interval_us
     controls: dict[str, Value] = {FRAME_DURATION: (interval_us, interval_us)}
     noise_reduction = offers.get("NoiseReductionMode")
     if noise_reduction is not None and setup.denoise in _NOISE_REDUCTION:
         controls["NoiseReductionMode"] = noise_reduction.words[_NOISE_REDUCTION[setup.denoise]]
-    return controls | _focus(offers, setup.lens_position) | values_of(setup.controls, offers, _RESERVED)
+    return controls | _focus(offers, setup.lens_position) | values_of(setup.controls, offers, RESERVED)
+
+
+def offers_of(camera: Picamera2) -> dict[str, Offer]:
+    """What the camera offers, by the names of its controls."""
+    return {control.name: _offer(control, info) for control, info in camera.camera.controls.items()}
 
 
 def _focus(offers: Mapping[str, Offer], lens_position: float | None) -> dict[str, Value]:

@@ -18,7 +18,7 @@ from vstream.sources.base import AccessUnit
 from vstream.sources.camera import CameraSource, why_no_camera
 from vstream.sources.camerasetup import CameraSetup
 from vstream.sources.channel import Command, Ending, Event, commands, send_event, send_frame, setup_of
-from vstream.sources.worker_program import LIST_CAMERAS
+from vstream.sources.worker_program import EXAMINE_CAMERA, LIST_CAMERAS
 
 REOPEN_INTERVAL_S = 0.5
 REOPENINGS_LIMIT = 40
@@ -113,14 +113,18 @@ class Worker:
 
 
 def main(argument: str) -> int:
-    """Serve the server at the other end of a socket, given by its descriptor, or say why there is no camera.
+    """Serve the server at the other end of a socket, given by its descriptor; gives the exit code.
 
-    Gives the exit code.
+    Or, by the words of `worker_program`, say why there is no camera, or look at it for the probe.
     """
     _die_with_the_server()
     if argument == LIST_CAMERAS:
         print(why_no_camera() or "")
         return 0
+    if argument == EXAMINE_CAMERA:
+        from vstream.probe.examiner import main as examine
+
+        return examine()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # a Ctrl-C reaches the whole group, and the server says when to end
     end = socket.socket(fileno=int(argument))

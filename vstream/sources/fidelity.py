@@ -8,7 +8,8 @@ from vstream.h264 import NalType, Sps, level_named, parse_sps
 from vstream.sources.base import AccessUnit, Sink
 from vstream.sources.videoformat import VideoFormat
 
-_PROFILES = {66: "baseline", 77: "main", 88: "extended", 100: "high"}
+PROFILE_NAMES = {66: "baseline", 77: "main", 88: "extended", 100: "high"}
+"""Of profile_idc (ITU-T H.264 section A.2)."""
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def differences(sps: Sps, video: VideoFormat) -> list[str]:
         "size": f"{video.width}x{video.height}",
     }
     made = {
-        "profile": _PROFILES.get(sps.profile_idc, f"number {sps.profile_idc}"),
+        "profile": PROFILE_NAMES.get(sps.profile_idc, f"number {sps.profile_idc}"),
         "level": f"{sps.level_idc / 10:g}",
         "size": f"{sps.width}x{sps.height}",
     }

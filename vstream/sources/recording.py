@@ -63,9 +63,9 @@ class Recording:
         self._node = _encoder_node(setup.encoder)
         self._output = _AccessUnitOutput(sink, failed)
         self.encoder = self._new_encoder(setup.video)
-        self._camera = _open(setup.index)
+        self._camera = open_camera(setup.index)
         try:
-            self._camera.configure(_configuration(self._camera, setup))
+            self._camera.configure(video_configuration(self._camera, setup))
             self._camera.start_recording(self.encoder, self._output)
         except Exception as error:
             self.close()
@@ -123,7 +123,12 @@ def _encoder_node(wanted: str) -> Path | None:
     return node
 
 
-def _open(index: int) -> Picamera2:
+def open_camera(index: int) -> Picamera2:
+    """Open the camera of that number in libcamera's list.
+
+    Raises:
+        CameraUnavailableError: it is absent or busy.
+    """
     cameras = Picamera2.global_camera_info()
     if index >= len(cameras):
         raise CameraUnavailableError(
@@ -143,7 +148,12 @@ def _explained(error: Exception, index: int) -> Exception:
     return CameraError(f"camera {index} or its encoder refused to start: {error}")
 
 
-def _configuration(camera: Picamera2, setup: CameraSetup) -> CameraConfiguration:
+def video_configuration(camera: Picamera2, setup: CameraSetup) -> CameraConfiguration:
+    """What picamera2 is to configure for the stream.
+
+    Raises:
+        CameraSetupError: the camera does not offer what the settings ask for.
+    """
     turned = setup.rotation == 180
     return camera.create_video_configuration(
         {"size": (setup.video.width, setup.video.height), "format": "YUV420"},

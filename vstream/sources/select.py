@@ -1,6 +1,7 @@
 """Opens the source that the settings name. What a source needs is imported only when it is chosen."""
 
 import logging
+from collections.abc import Callable
 
 from vstream.config import Settings
 from vstream.config.settings import FILE_PREFIX, STDIN_SOURCE
@@ -13,9 +14,13 @@ NO_CAMERA_CAPTION = "NO CAMERA - TEST PATTERN"
 
 log = logging.getLogger(__name__)
 
+WhyNoCamera = Callable[[], str | None]
 
-def open_source(settings: Settings) -> Source:
+
+def open_source(settings: Settings, why_no_camera: WhyNoCamera | None = None) -> Source:
     """Open what `stream_source` names: auto, camera, rpicam, test, file:PATH or `-`.
+
+    `why_no_camera` says for `auto` why there is no camera to use; without it libcamera is asked.
 
     Raises:
         SourceError: it cannot be read.
@@ -23,7 +28,7 @@ def open_source(settings: Settings) -> Source:
     """
     name = settings.stream_source
     if name == "auto":
-        return _automatic(settings)
+        return _automatic(settings, why_no_camera)
     if name == "camera":
         return _camera(settings)
     if name == "rpicam":
@@ -40,7 +45,7 @@ def open_source(settings: Settings) -> Source:
     return open_file(name.removeprefix(FILE_PREFIX), fps, fps_given)
 
 
-def _automatic(settings: Settings) -> Source:
+def _automatic(settings: Settings, why_no_camera: WhyNoCamera | None) -> Source:
     """The camera through picamera2, else through rpicam-vid, else none.
 
     libcamera is asked in another process: it would keep threads and devices in this one.
@@ -48,7 +53,7 @@ def _automatic(settings: Settings) -> Source:
     from vstream.sources.camera import NONE_LISTED, why_no_camera_elsewhere
     from vstream.sources.rpicam import find_binary, lists_none
 
-    reason = why_no_camera_elsewhere()
+    reason = (why_no_camera or why_no_camera_elsewhere)()
     if reason is None:
         return _camera(settings)
     binary = find_binary()
@@ -62,18 +67,19 @@ def _automatic(settings: Settings) -> Source:
 def _camera(settings: Settings) -> Source:
     from vstream.sources.camera_process import CameraProcess
 
-    return CameraProcess(_camera_setup(settings))
+    return CameraProcess(camera_setup(settings))
 
 
 def _rpicam(settings: Settings) -> Source:
     from vstream.sources.rpicam import RpicamSource
 
-    return RpicamSource(_camera_setup(settings))
+    return RpicamSource(camera_setup(settings))
 
 
-def _camera_setup(settings: Settings) -> CameraSetup:
+def camera_setup(settings: Settings) -> CameraSetup:
+    """What the settings ask of a camera."""
     return CameraSetup(
-        video=_video_format(settings),
+        video=video_format(settings),
         hflip=settings.camera_hflip,
         vflip=settings.camera_vflip,
         rotation=settings.camera_rotation,
@@ -90,10 +96,11 @@ def _camera_setup(settings: Settings) -> CameraSetup:
 def _test_pattern(settings: Settings, caption: str = "") -> Source:
     from vstream.sources.testpattern import TestPatternSource
 
-    return TestPatternSource(_video_format(settings), caption)
+    return TestPatternSource(video_format(settings), caption)
 
 
-def _video_format(settings: Settings) -> VideoFormat:
+def video_format(settings: Settings) -> VideoFormat:
+    """What the settings ask of an encoder."""
     return VideoFormat(
         width=settings.stream_width,
         height=settings.stream_height,

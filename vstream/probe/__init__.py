@@ -1,0 +1,1 @@
+"""`vstream probe`: finds out why there is no picture."""

@@ -1,0 +1,72 @@
+"""A picture of the stream, decoded and saved as JPEG."""
+
+import os
+from pathlib import Path
+
+from vstream.probe.finding import Finding, failure, ok
+from vstream.probe.subject import Subject
+from vstream.probe.trial import Trial
+
+_ADVICE = "see the checks above"
+
+
+def check(subject: Subject) -> Finding:
+    """Save the last picture of the trial in the file that was named."""
+    file, trial = subject.snapshot, subject.trial
+    if file is None or trial is None or not trial.units:
+        return failure("there is no picture to save", _ADVICE)
+    try:
+        width, height = _save(trial, file)
+    except OSError as error:
+        return failure(f"{file} cannot be written: {error.strerror}", "name a file in a folder that can be written to")
+    except ValueError as error:
+        return failure(str(error), _ADVICE)
+    is_test = trial.source == "test pattern"
+    facts: dict[str, object] = {"file": str(file), "width": width, "height": height, "is_test_pattern": is_test}
+    what = "the TEST PATTERN, not a camera's picture" if is_test else f"from {trial.source}"
+    return ok(f"{file}: {width}x{height}, {what}", facts)
+
+
+def _save(trial: Trial, file: Path) -> tuple[int, int]:
+    """Decode the stream and encode its last picture; gives width and height.
+
+    Raises:
+        OSError: the file cannot be written.
+        ValueError: the stream cannot be decoded.
+    """
+    jpeg, size = _last_picture(trial)
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(jpeg)
+        unfinished.replace(file)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+    return size
+
+
+def _last_picture(trial: Trial) -> tuple[bytes, tuple[int, int]]:
+    from fractions import Fraction
+
+    import av
+    from av.video.codeccontext import VideoCodecContext
+
+    decoder = av.CodecContext.create("h264", "r")
+    assert isinstance(decoder, VideoCodecContext)
+    picture = None
+    try:
+        for data in [*(av.Packet(unit.data) for unit in trial.units), None]:
+            for picture in decoder.decode(data):  # noqa: B007
+                pass
+    except av.FFmpegError as error:
+        raise ValueError(f"the stream cannot be decoded: {error.strerror}") from error
+    if picture is None:
+        raise ValueError("the stream holds no whole picture")
+    encoder = av.CodecContext.create("mjpeg", "w")
+    assert isinstance(encoder, VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, "yuvj420p"
+    encoder.time_base = Fraction(1, 25)
+    still = picture.reformat(format="yuvj420p")
+    still.pts = 0
+    packets = [*encoder.encode(still), *encoder.encode(None)]
+    return b"".join(bytes(packet) for packet in packets), (picture.width, picture.height)

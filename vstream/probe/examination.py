@@ -1,0 +1,105 @@
+"""The camera as a process of its own finds it, within a time limit."""
+
+import json
+import os
+import select
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import cast
+
+from vstream.probe.notes import Notes
+from vstream.sources.camerasetup import CameraSetup
+from vstream.sources.channel import begin
+from vstream.sources.stderr import StderrLog
+from vstream.sources.worker_program import EXAMINE_CAMERA, worker_program
+
+_NOTES_LIMIT_BYTES = 4 << 20
+_END_LIMIT_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """All that was noted, and how the process ended: `timed_out` where it had to be killed, `died` by itself."""
+
+    notes: Notes
+    timed_out: bool = False
+    died: str = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why it came no further; empty where it came to its end."""
+        doing = self.notes.get("doing", "starting")
+        if "failed" in self.notes:
+            return self.notes["failed"]
+        if self.timed_out:
+            return f"no answer while {doing}"
+        return f"the process died while {doing} ({self.died})" if self.died else ""
+
+    @property
+    def why_no_camera(self) -> str | None:
+        """Why `auto` would not take the camera; None where it would."""
+        if "cameras" not in self.notes:
+            return f"libcamera cannot be used ({self.trouble})"
+        return None if self.notes["cameras"] else "libcamera lists none"
+
+
+def examine(setup: CameraSetup, limit_s: float, log_level: int = 0) -> Examination:
+    """Have the camera looked at; takes `limit_s` seconds at most."""
+    process = subprocess.Popen(
+        worker_program(EXAMINE_CAMERA), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    StderrLog(process, "camera")
+    try:
+        assert process.stdin is not None
+        with process.stdin:
+            process.stdin.write(json.dumps(begin(setup, log_level)).encode() + b"\n")
+    except OSError:
+        pass  # it died at once; its exit code says how
+    text, ended = _read(process, time.monotonic() + limit_s)
+    exit_code = _end(process)
+    notes = _merged(text)
+    finished = "done" in notes or "failed" in notes
+    return Examination(notes, not ended and not finished, "" if finished or not ended else _last_words(exit_code))
+
+
+def _read(process: subprocess.Popen[bytes], due_s: float) -> tuple[bytes, bool]:
+    """What it writes until then, and whether it came to its end."""
+    assert process.stdout is not None
+    text = b""
+    while (left_s := due_s - time.monotonic()) > 0 and len(text) < _NOTES_LIMIT_BYTES:
+        if not select.select([process.stdout], [], [], left_s)[0]:
+            break
+        part = os.read(process.stdout.fileno(), 65536)
+        if not part:
+            return text, True
+        text += part
+        if b'"done"' in part:
+            return text, True
+    return text, False
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    try:
+        process.wait(_END_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    code = process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+    return code
+
+
+def _merged(text: bytes) -> Notes:
+    """All notes in one; the last line may be cut off."""
+    merged: dict[str, object] = {}
+    for line in text.splitlines():
+        try:
+            merged.update(json.loads(line))
+        except ValueError:
+            continue
+    return cast(Notes, merged)
+
+
+def _last_words(exit_code: int) -> str:
+    return f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"

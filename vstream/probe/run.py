@@ -1,0 +1,138 @@
+"""Runs all checks, each within a time limit, and all of them within another."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from vstream.probe.checks import (
+    board,
+    boot_config,
+    camera_controls,
+    camera_holders,
+    camera_software,
+    cameras,
+    capture,
+    device_nodes,
+    dma_heap,
+    encoder,
+    network,
+    operating_system,
+    playback,
+    ports,
+    power,
+    snapshot,
+    socket_limits,
+    temperature,
+)
+from vstream.probe.examination import Examination, examine
+from vstream.probe.finding import Finding, failure
+from vstream.probe.log_lines import LogLines
+from vstream.probe.subject import Need, Subject
+from vstream.probe.trial import Trial, run_trial
+from vstream.sources.select import camera_setup
+
+Check = Callable[[Subject], Finding]
+
+OF_THE_MACHINE: dict[str, Check] = {
+    "board": board.check,
+    "system": operating_system.check,
+    "power": power.check,
+    "temperature": temperature.check,
+    "config_txt": boot_config.check,
+    "device_nodes": device_nodes.check,
+    "dma_heap": dma_heap.check,
+    "holders": camera_holders.check,
+    "ports": ports.check,
+    "network": network.check,
+    "socket_limits": socket_limits.check,
+}
+OF_THE_CAMERA: dict[str, Check] = {
+    "camera_software": camera_software.check,
+    "cameras": cameras.check,
+    "controls": camera_controls.check,
+    "capture": capture.check,
+}
+OF_THE_STREAM: dict[str, Check] = {"encoder": encoder.check, "playback": playback.check}
+SNAPSHOT = "snapshot"
+
+# Together they leave a slow board time to start Python and to write a bundle within 30 s.
+_CHECK_LIMIT_S = 3.0
+_MACHINE_LIMIT_S = 5.0
+_EXAMINATION_LIMIT_S = 11.0
+_TRIAL_LIMIT_S = 8.0
+
+
+class Checked(NamedTuple):
+    """A check by its name, what it found and how long it took."""
+
+    name: str
+    finding: Finding
+    took_s: float
+
+
+def run(subject: Subject, log: LogLines, progress: Callable[[str], None]) -> list[Checked]:
+    """Look at everything; `progress` is told what is being looked at."""
+    progress("the machine")
+    checked = _all(OF_THE_MACHINE, subject, time.monotonic() + _MACHINE_LIMIT_S)
+    progress("the camera")
+    subject.examination = _examination(subject)
+    checked += _all(OF_THE_CAMERA, subject)
+    log.take_errors()
+    progress("the stream")
+    subject.trial = _trial(subject, log)
+    checked += _all(OF_THE_STREAM, subject)
+    if subject.snapshot is not None:
+        checked += _all({SNAPSHOT: snapshot.check}, subject)
+    return checked
+
+
+def _all(checks: dict[str, Check], subject: Subject, due_s: float = float("inf")) -> list[Checked]:
+    checked = []
+    for name, check in checks.items():
+        begun_s = time.monotonic()
+        finding = bounded(check, subject, min(_CHECK_LIMIT_S, due_s - begun_s))
+        checked.append(Checked(name, finding, time.monotonic() - begun_s))
+    return checked
+
+
+def bounded(check: Check, subject: Subject, limit_s: float) -> Finding:
+    """What the check finds; a failure where it takes longer, or fails itself."""
+    found: list[Finding] = []
+
+    def look() -> None:
+        try:
+            found.append(check(subject))
+        except Exception as error:
+            what = f"the check itself failed: {type(error).__name__}: {error}"
+            found.append(failure(what, "report this, it is a fault of vstream"))
+
+    thread = threading.Thread(target=look, name="check", daemon=True)
+    thread.start()
+    thread.join(max(limit_s, 0.0))
+    if found:
+        return found[0]
+    return failure(f"no answer within {max(limit_s, 0.0):.0f} s", "look at dmesg: a driver or a disk may hang")
+
+
+def _examination(subject: Subject) -> Examination | None:
+    if subject.need is Need.NONE or subject.settings.stream_source == "rpicam":
+        return None
+    try:
+        return examine(camera_setup(subject.settings), _EXAMINATION_LIMIT_S)
+    except OSError as error:
+        return Examination({}, died=f"it cannot be started: {error.strerror}")
+
+
+def _trial(subject: Subject, log: LogLines) -> Trial | None:
+    """Serve the source that the settings name; None where that would tell nothing."""
+    source, examination = subject.settings.stream_source, subject.examination
+    takes_camera = source == "camera" or (examination is not None and examination.why_no_camera is None)
+    if source == "-" or (takes_camera and not (examination and len(examination.notes.get("frames", ())) > 1)):
+        return None
+    why_no_camera = None if examination is None else lambda: examination.why_no_camera
+    trial = run_trial(subject.settings, why_no_camera, _TRIAL_LIMIT_S)
+    errors = [error for error in log.take_errors() if trial.trouble not in error]
+    if errors and not trial.units:
+        trial.trouble = f"{trial.trouble}: {errors[-1]}" if trial.trouble else errors[-1]
+    return trial
