@@ -24,7 +24,7 @@ class Holder(NamedTuple):
 def holders(nodes: re.Pattern[str] = CAMERA_NODES, proc: Path = Path("/proc")) -> list[Holder]:
     """Every other process with an open node, by process id; those of other users and containers may stay unseen."""
     found = []
-    for process in sorted((path for path in proc.iterdir() if path.name.isdigit()), key=lambda path: int(path.name)):
+    for process in sorted(proc.glob("[0-9]*"), key=lambda path: int(path.name)):
         opened = _open_nodes(process, nodes) if int(process.name) != os.getpid() else ()
         if opened:
             found.append(Holder(_name(process), int(process.name), opened))

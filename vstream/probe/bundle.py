@@ -19,7 +19,7 @@ from vstream.probe.machine import Machine
 
 _FOLDER = "vstream-probe"
 _LOG_LINES = "1000"
-_COMMAND_LIMIT_S = 1.0
+_COMMAND_LIMIT_S = 0.7
 _KERNEL_LINES = re.compile(
     r"\b(camera|csi|unicam|isp|pisp|rp1|cfe|imx\d|ov\d{3,}|media|video|v4l2|codec|vchiq|dma|cma|i2c|usb|mmc|"
     r"under-?voltage|voltage|thrott|thermal|oom|out of memory|segfault|hung task)",

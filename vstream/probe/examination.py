@@ -1,10 +1,13 @@
 """The camera as a process of its own finds it, within a time limit."""
 
+import contextlib
 import json
+import logging
 import os
 import select
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -16,6 +19,8 @@ from vstream.sources.worker_program import EXAMINE_CAMERA, worker_program
 
 _NOTES_LIMIT_BYTES = 4 << 20
 _END_LIMIT_S = 0.5
+
+Program = Callable[[str], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +49,21 @@ class Examination:
         return None if self.notes["cameras"] else "libcamera lists none"
 
 
-def examine(setup: CameraSetup, limit_s: float, log_level: int = 0) -> Examination:
-    """Have the camera looked at; takes `limit_s` seconds at most."""
+def examine(setup: CameraSetup, limit_s: float, program: Program = worker_program) -> Examination:
+    """Have the camera looked at; takes `limit_s` seconds and little more at most.
+
+    `program` gives the command line of the process that does it.
+
+    Raises:
+        OSError: it cannot be started.
+    """
     process = subprocess.Popen(
-        worker_program(EXAMINE_CAMERA), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        program(EXAMINE_CAMERA), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     StderrLog(process, "camera")
-    try:
-        assert process.stdin is not None
-        with process.stdin:
-            process.stdin.write(json.dumps(begin(setup, log_level)).encode() + b"\n")
-    except OSError:
-        pass  # it died at once; its exit code says how
+    assert process.stdin is not None
+    with contextlib.suppress(OSError), process.stdin:  # where it died at once, its exit code says how
+        process.stdin.write(json.dumps(begin(setup, logging.INFO)).encode() + b"\n")
     text, ended = _read(process, time.monotonic() + limit_s)
     exit_code = _end(process)
     notes = _merged(text)
@@ -84,10 +92,11 @@ def _end(process: subprocess.Popen[bytes]) -> int:
         process.wait(_END_LIMIT_S)
     except subprocess.TimeoutExpired:
         process.kill()
-    code = process.wait()
+    with contextlib.suppress(subprocess.TimeoutExpired):  # a driver that hangs keeps even a killed process
+        process.wait(_END_LIMIT_S)
     assert process.stdout is not None
     process.stdout.close()
-    return code
+    return process.returncode or 0
 
 
 def _merged(text: bytes) -> Notes:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from vstream.probe.checks import (
     board,
@@ -32,6 +32,8 @@ from vstream.probe.subject import Need, Subject
 from vstream.probe.trial import Trial, run_trial
 from vstream.sources.select import camera_setup
 
+T = TypeVar("T")
+
 Check = Callable[[Subject], Finding]
 
 OF_THE_MACHINE: dict[str, Check] = {
@@ -58,9 +60,10 @@ SNAPSHOT = "snapshot"
 
 # Together they leave a slow board time to start Python and to write a bundle within 30 s.
 _CHECK_LIMIT_S = 3.0
-_MACHINE_LIMIT_S = 5.0
-_EXAMINATION_LIMIT_S = 11.0
-_TRIAL_LIMIT_S = 8.0
+_MACHINE_LIMIT_S = 4.0
+_EXAMINATION_LIMIT_S = 10.0
+_TRIAL_LIMIT_S = 7.0
+_TRIAL_END_LIMIT_S = 1.5
 
 
 class Checked(NamedTuple):
@@ -98,21 +101,31 @@ def _all(checks: dict[str, Check], subject: Subject, due_s: float = float("inf")
 
 def bounded(check: Check, subject: Subject, limit_s: float) -> Finding:
     """What the check finds; a failure where it takes longer, or fails itself."""
-    found: list[Finding] = []
+    try:
+        found = within(limit_s, lambda: check(subject))
+    except Exception as error:
+        what = f"the check itself failed: {type(error).__name__}: {error}"
+        return failure(what, "report this, it is a fault of vstream")
+    return found or failure(f"no answer within {limit_s:.0f} s", "look at dmesg: a driver or a disk may hang")
 
-    def look() -> None:
+
+def within(limit_s: float, call: Callable[[], T]) -> T | None:
+    """What `call` gives, or raises; None where that takes longer, and it is left to itself."""
+    given: list[T] = []
+    raised: list[Exception] = []
+
+    def run_it() -> None:
         try:
-            found.append(check(subject))
+            given.append(call())
         except Exception as error:
-            what = f"the check itself failed: {type(error).__name__}: {error}"
-            found.append(failure(what, "report this, it is a fault of vstream"))
+            raised.append(error)
 
-    thread = threading.Thread(target=look, name="check", daemon=True)
+    thread = threading.Thread(target=run_it, name="probe", daemon=True)
     thread.start()
     thread.join(max(limit_s, 0.0))
-    if found:
-        return found[0]
-    return failure(f"no answer within {max(limit_s, 0.0):.0f} s", "look at dmesg: a driver or a disk may hang")
+    if raised:
+        raise raised[0]
+    return given[0] if given else None
 
 
 def _examination(subject: Subject) -> Examination | None:
@@ -131,7 +144,9 @@ def _trial(subject: Subject, log: LogLines) -> Trial | None:
     if source == "-" or (takes_camera and not (examination and len(examination.notes.get("frames", ())) > 1)):
         return None
     why_no_camera = None if examination is None else lambda: examination.why_no_camera
-    trial = run_trial(subject.settings, why_no_camera, _TRIAL_LIMIT_S)
+    limit_s = _TRIAL_LIMIT_S + _TRIAL_END_LIMIT_S
+    trial = within(limit_s, lambda: run_trial(subject.settings, why_no_camera, _TRIAL_LIMIT_S))
+    trial = trial or Trial(trouble=f"no answer within {limit_s:.0f} s")
     errors = [error for error in log.take_errors() if trial.trouble not in error]
     if errors and not trial.units:
         trial.trouble = f"{trial.trouble}: {errors[-1]}" if trial.trouble else errors[-1]

@@ -114,7 +114,7 @@ def run_trial(settings: Settings, why_no_camera: Callable[[], str | None] | None
     try:
         patience_s = limit_s - WATCH_S - _JOIN_AFTER_S - 0.5
         if not serving.begun.wait(patience_s):
-            trial.trouble = f"no frame within {patience_s:.0f} s"
+            trial.trouble = f"no encoded frame within {patience_s:.0f} s"
         elif serving.stream.ready:
             _watch(serving, settings.rtsp_path, trial, due_s)
     finally:
