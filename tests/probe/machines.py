@@ -136,10 +136,11 @@ def subject(
     *,
     identity: Identity | None = None,
     environment: Mapping[str, str] | None = None,
+    given: Mapping[str, str] | None = None,
     **settings: str,
 ) -> Subject:
     """A made machine, probed with these settings by somebody in the group video."""
     make(root)
-    loaded = load_settings({"stream_source": source, **settings}, {})
+    loaded = load_settings({"stream_source": source, **settings, **(given or {})}, {})
     machine = Machine(root, environment or {}, identity or member_of_video())
     return Subject(loaded.settings, machine)

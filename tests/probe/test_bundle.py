@@ -49,7 +49,7 @@ def test_no_secret_is_in_it(in_file: bool, tmp_path: Path) -> None:
     (tmp_path / "password").write_text(PASSWORD)
     secret = {"rtsp_password_file": str(tmp_path / "password")} if in_file else {"rtsp_password": PASSWORD}
     made = subject(
-        tmp_path / "pod", pod, environment=POD_ENVIRONMENT, rtsp_auth="true", rtsp_username="viewer", **secret
+        tmp_path / "pod", pod, environment=POD_ENVIRONMENT, rtsp_auth="true", rtsp_username="viewer", given=secret
     )
     program(tmp_path / "pod", "journalctl", f"echo 'opened rtsp://someone:hidden-words@10.0.0.7/video {PASSWORD}'")
     everything = "\n".join(written(made, tmp_path / "b.tar.gz", f"tried {PASSWORD}").values())

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -21,7 +22,7 @@ LIMIT_S = 30.0
 
 
 def probed(tmp_path: Path, notes: Notes, source: str = "camera", **settings: str) -> Subject:
-    made = subject(tmp_path, pi4, source, **settings)
+    made = subject(tmp_path, pi4, source, given=settings)
     made.examination = Examination(notes)
     return made
 
@@ -29,7 +30,7 @@ def probed(tmp_path: Path, notes: Notes, source: str = "camera", **settings: str
 def test_all_that_is_noted_is_taken(tmp_path: Path) -> None:
     notes = workers.notes_of_a_good_camera()
     setup = camera_setup(subject(tmp_path, pi4).settings)
-    found = examine(setup, LIMIT_S, workers.program(*(Notes(**{key: value}) for key, value in notes.items())))  # type: ignore[typeddict-item]
+    found = examine(setup, LIMIT_S, workers.program(*(cast(Notes, {key: value}) for key, value in notes.items())))
     assert (found.notes, found.trouble, found.why_no_camera) == (notes, "", None)
 
 
@@ -128,8 +129,8 @@ def test_frames_that_stay_away_are_a_failure(tmp_path: Path) -> None:
 
 def test_a_camera_without_exposure_or_modes_to_tell_is_no_error(tmp_path: Path) -> None:
     notes = workers.notes_of_a_good_camera()
-    notes["frames"] = [frame | {"exposure_us": None, "gain": None} for frame in notes["frames"]]  # type: ignore[misc]
-    notes["chosen"] = workers.CHOSEN | {"sensor_width": None, "fps_limit": None}  # type: ignore[assignment]
+    notes["frames"] = [frame | {"exposure_us": None, "gain": None} for frame in notes["frames"]]
+    notes["chosen"] = workers.CHOSEN | {"sensor_width": None, "fps_limit": None}
     made = probed(tmp_path, notes)
     assert [check(made).status for check in (cameras.check, capture.check)] == ["ok", "ok"]
 

@@ -238,7 +238,7 @@ def test_a_desktops_audio_server_does_not_hold_the_camera(tmp_path: Path) -> Non
 
 
 def own_machine(**settings: str) -> Subject:
-    made = subject(Path("/nonexistent"), lambda root: None, "test", rtsp_host="127.0.0.1", **settings)
+    made = subject(Path("/nonexistent"), lambda root: None, "test", rtsp_host="127.0.0.1", given=settings)
     made.machine = Machine()
     return made
 

@@ -20,7 +20,7 @@ Make = Callable[[Path], None]
 
 def rendered(tmp_path: Path, make: Make, **settings: str) -> Sequence[Manifest]:
     """What kubectl makes of k8s/ with the overlay printed on a machine."""
-    made = subject(tmp_path / "machine", make, **settings)
+    made = subject(tmp_path / "machine", make, given=settings)
     shutil.copytree(K8S, tmp_path / "k8s")
     folder = tmp_path / "k8s/overlays/this-pi"
     folder.mkdir()

@@ -19,7 +19,7 @@ needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="no ffmpeg"
 
 
 def tried(tmp_path: Path, source: str, **settings: str) -> Subject:
-    made = subject(tmp_path, laptop, source, **settings)
+    made = subject(tmp_path, laptop, source, given=settings)
     made.trial = run_trial(made.settings, None, LIMIT_S)
     return made
 

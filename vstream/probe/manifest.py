@@ -99,7 +99,10 @@ def _streamer_patch(node: str, gids: list[int]) -> str:
 
 
 def _plugin_patch(node: str, names: list[str]) -> str:
-    paths = "".join(f"                        - path: {dumps(name)}\n" for name in names)
+    first, *others = [f"- {{path: {dumps(name)}}}" for name in names]
+    # The numbers of the others may change from one start of the Pi to the next.
+    listed = [first, *(f"{other[:-1]}, optional: true}}" for other in others)]
+    paths = "".join(f"                        {line}\n" for line in listed)
     return f"""\
   - target:
       kind: DaemonSet
