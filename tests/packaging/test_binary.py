@@ -58,5 +58,16 @@ def test_without_libcamera_it_says_what_to_do(program: Path) -> None:
         server.wait_for_end()
 
 
+def test_probe_sees_its_own_stream(program: Path, tmp_path: Path) -> None:
+    ports = ("--rtsp-host", "127.0.0.1", "--rtsp-port", "0", "--rtp-port", "0", "--metrics-port", "0")
+    picture = tmp_path / "picture.jpg"
+    done = run(program, "probe", "--json", "--source", "auto", *ports, "--snapshot", str(picture))
+    checks = {one["check"]: one for one in json.loads(done.stdout)["checks"]}
+    statuses = [checks[name]["status"] for name in ("encoder", "playback", "snapshot")]
+    assert (statuses, done.returncode, done.stderr) == (["ok"] * 3, 1, "")
+    assert "python3-libcamera" in checks["camera_software"]["seen"] + checks["cameras"]["seen"]
+    assert picture.read_bytes().startswith(b"\xff\xd8\xff")
+
+
 def test_one_file_is_small(program: Path) -> None:
     assert program.stat().st_size <= LIMIT_BYTES
