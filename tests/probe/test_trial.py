@@ -95,8 +95,9 @@ def test_a_source_without_frames_is_given_up_in_time(tmp_path: Path, monkeypatch
     assert (found.status, found.seen) == ("failure", "no encoded frame within 1 s")
 
 
-def test_a_snapshot_is_a_picture_of_the_stream(tmp_path: Path) -> None:
-    made = small_test_pattern(tmp_path)
+@pytest.mark.parametrize("inline", ["true", "false"])
+def test_a_snapshot_is_a_picture_of_the_stream(inline: str, tmp_path: Path) -> None:
+    made = small_test_pattern(tmp_path, h264_inline_headers=inline)
     made.snapshot = tmp_path / "picture.jpg"
     found = snapshot.check(made)
     assert found.status == "ok"
@@ -123,3 +124,21 @@ def test_no_stream_no_snapshot(tmp_path: Path) -> None:
     made.snapshot = tmp_path / "picture.jpg"
     assert snapshot.check(made).status == "failure"
     assert not made.snapshot.exists()
+
+
+@needs_ffmpeg
+def test_a_snapshot_of_a_stream_without_keyframes(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.h264"
+    clip.write_bytes(annexb("intra-refresh"))
+    made = tried(tmp_path, f"file:{clip}")
+    made.snapshot = tmp_path / "picture.jpg"
+    assert snapshot.check(made).status == "ok"
+
+
+def test_a_snapshot_of_what_cannot_be_decoded(tmp_path: Path) -> None:
+    made = small_test_pattern(tmp_path)
+    assert made.trial is not None
+    made.trial.units = [unit._replace(data=b"\0\0\0\1\x65" + bytes(20)) for unit in made.trial.units]
+    made.snapshot = tmp_path / "picture.jpg"
+    found = snapshot.check(made)
+    assert (found.status, made.snapshot.exists()) == ("failure", False)

@@ -24,6 +24,7 @@ class SensorConfiguration(TypedDict, total=False):
 
 class CameraConfiguration(TypedDict, total=False):
     main: Required[StreamConfiguration]
+    raw: StreamConfiguration | None
     sensor: SensorConfiguration | None
 
 class SensorMode(TypedDict, total=False):

@@ -164,8 +164,8 @@ def _capture(camera: "Picamera2", setup: CameraSetup, note: Note) -> None:
 
 def _chosen(camera: "Picamera2", shortest_us: object) -> ChosenNote:
     configured = camera.camera_configuration()
-    sensor, main = configured.get("sensor"), configured["main"]
-    width, height = (sensor and sensor.get("output_size")) or (None, None)
+    sensor, raw, main = configured.get("sensor"), configured.get("raw"), configured["main"]
+    width, height = (sensor and sensor.get("output_size")) or (raw and raw.get("size")) or (None, None)
     return ChosenNote(
         sensor_width=width,
         sensor_height=height,

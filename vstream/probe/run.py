@@ -145,7 +145,10 @@ def _trial(subject: Subject, log: LogLines) -> Trial | None:
         return None
     why_no_camera = None if examination is None else lambda: examination.why_no_camera
     limit_s = _TRIAL_LIMIT_S + _TRIAL_END_LIMIT_S
-    trial = within(limit_s, lambda: run_trial(subject.settings, why_no_camera, _TRIAL_LIMIT_S))
+    try:
+        trial = within(limit_s, lambda: run_trial(subject.settings, why_no_camera, _TRIAL_LIMIT_S))
+    except Exception as error:
+        trial = Trial(trouble=f"{type(error).__name__}: {error}")
     trial = trial or Trial(trouble=f"no answer within {limit_s:.0f} s")
     errors = [error for error in log.take_errors() if trial.trouble not in error]
     if errors and not trial.units:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from vstream.config import Settings
-from vstream.errors import SourceError, UnreachableError
+from vstream.errors import UnreachableError, VstreamError
 from vstream.h264 import Sps
 from vstream.probe.player import Play, Player
 from vstream.rtp import CLOCK_RATE_HZ
@@ -107,7 +107,7 @@ def run_trial(settings: Settings, why_no_camera: Callable[[], str | None] | None
     due_s = time.monotonic() + limit_s
     try:
         serving = Serving(settings, open_source(settings, why_no_camera))
-    except SourceError as error:
+    except VstreamError as error:
         return Trial(trouble=str(error))
     trial = Trial(serving.source.name)
     serving.start()

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from vstream._fastpath import split
+from vstream.h264 import NalType
 from vstream.probe.finding import Finding, failure, ok
 from vstream.probe.subject import Subject
 from vstream.probe.trial import Trial
@@ -45,6 +47,27 @@ def _save(trial: Trial, file: Path) -> tuple[int, int]:
     return size
 
 
+def _newest_pictures(trial: Trial) -> list[bytes]:
+    """The access units since the last keyframe, led by the parameter sets that the stream began with.
+
+    A stream without IDR pictures is taken whole.
+    """
+    first = trial.units[0].data
+    parameter_sets = b"".join(
+        b"\0\0\0\1" + first[start : start + size]
+        for start, size in split(first)
+        if first[start] & 0x1F in {NalType.SPS, NalType.PPS}
+    )
+    units = [unit.data for unit in trial.units]
+    keyframes = [number for number, data in enumerate(units) if _has_idr(data)]
+    newest, *others = units[keyframes[-1] :] if keyframes else units
+    return [parameter_sets + newest, *others]
+
+
+def _has_idr(data: bytes) -> bool:
+    return any(data[start] & 0x1F == NalType.IDR for start, _ in split(data))
+
+
 def _last_picture(trial: Trial) -> tuple[bytes, tuple[int, int]]:
     from fractions import Fraction
 
@@ -55,7 +78,7 @@ def _last_picture(trial: Trial) -> tuple[bytes, tuple[int, int]]:
     assert isinstance(decoder, VideoCodecContext)
     picture = None
     try:
-        for data in [*(av.Packet(unit.data) for unit in trial.units), None]:
+        for data in [*(av.Packet(unit) for unit in _newest_pictures(trial)), None]:
             for picture in decoder.decode(data):  # noqa: B007
                 pass
     except av.FFmpegError as error:
