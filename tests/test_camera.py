@@ -7,7 +7,7 @@ import pytest
 
 from tests.encoding import video_format
 from vstream.errors import CameraMissingError
-from vstream.sources.camera import CameraSource, why_no_camera
+from vstream.sources.camera import CameraSource, why_no_camera, why_no_camera_elsewhere
 from vstream.sources.camerasetup import CameraSetup
 
 without_picamera2 = pytest.mark.skipif(find_spec("picamera2") is not None, reason="picamera2 is installed here")
@@ -43,6 +43,20 @@ def test_stopped_before_it_runs_it_does_not_touch_the_camera() -> None:
 def test_a_camera_that_does_not_run_cannot_be_asked() -> None:
     assert not camera().request_keyframe()
     assert not camera().set_bitrate(1_000_000)
+
+
+def test_a_binding_that_its_finder_refuses_is_no_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The frozen program's finder raises where the system's libcamera is for another Python."""
+
+    class Refusing:
+        @staticmethod
+        def find_spec(name: str, path: object = None, target: object = None) -> None:
+            if name == "libcamera":
+                raise ImportError("libcamera is for another Python")
+
+    monkeypatch.delitem(sys.modules, "libcamera", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Refusing, *sys.meta_path])
+    assert why_no_camera_elsewhere() == "libcamera cannot be used (libcamera is for another Python)"
 
 
 @pytest.mark.skipif(find_spec("libcamera") is not None, reason="libcamera is installed here")

@@ -58,6 +58,11 @@ def test_without_libcamera_it_says_what_to_do(program: Path) -> None:
         server.wait_for_end()
 
 
+def test_auto_without_libcamera_shows_the_test_pattern(program: Path) -> None:
+    with serving([program], "auto", "--width", "320", "--height", "240") as server:
+        assert server.lines_with("streaming the test pattern instead")
+
+
 def test_probe_sees_its_own_stream(program: Path, tmp_path: Path) -> None:
     ports = ("--rtsp-host", "127.0.0.1", "--rtsp-port", "0", "--rtp-port", "0", "--metrics-port", "0")
     picture = tmp_path / "picture.jpg"

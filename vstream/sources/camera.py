@@ -145,8 +145,11 @@ def why_no_camera() -> str | None:
 
 def why_no_camera_elsewhere() -> str | None:
     """What `why_no_camera` says, asked in a process of its own; without libcamera's binding none is started."""
-    if find_spec("libcamera") is None:
-        return "libcamera's Python binding is not installed"
+    try:
+        if find_spec("libcamera") is None:
+            return "libcamera's Python binding is not installed"
+    except ImportError as error:  # the frozen program's finder says more
+        return f"libcamera cannot be used ({error})"
     try:
         asked = subprocess.run(
             worker_program(LIST_CAMERAS), capture_output=True, text=True, timeout=_LIST_LIMIT_S, check=True
