@@ -66,7 +66,7 @@ class Machine:
         """The absolute name of a path, as the machine itself would say it."""
         return f"/{path.relative_to(self.root)}"
 
-    def run(self, program: str, *arguments: str, limit_s: float = 2.0) -> str | None:
+    def run(self, program: str, *arguments: str, limit_s: float = 1.0) -> str | None:
         """What a program prints; None where it is not there, fails, or takes longer than `limit_s`."""
         found = shutil.which(program, path=self._search_path())
         if found is None:

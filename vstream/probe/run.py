@@ -1,8 +1,10 @@
 """Runs all checks, each within a time limit, and all of them within another."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from vstream.probe.checks import (
@@ -26,7 +28,7 @@ from vstream.probe.checks import (
     temperature,
 )
 from vstream.probe.examination import Examination, examine
-from vstream.probe.finding import Finding, failure
+from vstream.probe.finding import Finding, failure, skipped
 from vstream.probe.log_lines import LogLines
 from vstream.probe.subject import Need, Subject
 from vstream.probe.trial import Trial, run_trial
@@ -59,11 +61,13 @@ OF_THE_STREAM: dict[str, Check] = {"encoder": encoder.check, "playback": playbac
 SNAPSHOT = "snapshot"
 
 # Together they leave a slow board time to start Python and to write a bundle within 30 s.
-_CHECK_LIMIT_S = 3.0
+_CHECK_LIMIT_S = 2.0
 _MACHINE_LIMIT_S = 4.0
-_EXAMINATION_LIMIT_S = 10.0
-_TRIAL_LIMIT_S = 7.0
+_EXAMINATION_LIMIT_S = 11.0
+_CAMERA_AND_STREAM_LIMIT_S = 18.0
+_TRIAL_LIMIT_S = 11.0
 _TRIAL_END_LIMIT_S = 1.5
+_SNAPSHOT_LIMIT_S = 3.0
 
 
 class Checked(NamedTuple):
@@ -79,24 +83,33 @@ def run(subject: Subject, log: LogLines, progress: Callable[[str], None]) -> lis
     progress("the machine")
     checked = _all(OF_THE_MACHINE, subject, time.monotonic() + _MACHINE_LIMIT_S)
     progress("the camera")
+    due_s = time.monotonic() + _CAMERA_AND_STREAM_LIMIT_S
     subject.examination = _examination(subject)
     checked += _all(OF_THE_CAMERA, subject)
     log.take_errors()
     progress("the stream")
-    subject.trial = _trial(subject, log)
+    subject.trial = _trial(subject, log, min(due_s - time.monotonic(), _TRIAL_LIMIT_S))
     checked += _all(OF_THE_STREAM, subject)
     if subject.snapshot is not None:
-        checked += _all({SNAPSHOT: snapshot.check}, subject)
+        checked.append(_timed(SNAPSHOT, lambda: bounded(snapshot.check, subject, _SNAPSHOT_LIMIT_S)))
     return checked
 
 
-def _all(checks: dict[str, Check], subject: Subject, due_s: float = float("inf")) -> list[Checked]:
-    checked = []
-    for name, check in checks.items():
-        begun_s = time.monotonic()
-        finding = bounded(check, subject, min(_CHECK_LIMIT_S, due_s - begun_s))
-        checked.append(Checked(name, finding, time.monotonic() - begun_s))
-    return checked
+def _all(checks: dict[str, Check], subject: Subject, due_s: float = math.inf) -> list[Checked]:
+    """Check one after the other, until their time is up."""
+
+    def look(check: Check) -> Finding:
+        if time.monotonic() >= due_s:
+            return skipped("there was no time left for it, as other checks gave no answer")
+        return bounded(check, subject, _CHECK_LIMIT_S)
+
+    return [_timed(name, partial(look, check)) for name, check in checks.items()]
+
+
+def _timed(name: str, look: Callable[[], Finding]) -> Checked:
+    begun_s = time.monotonic()
+    finding = look()
+    return Checked(name, finding, time.monotonic() - begun_s)
 
 
 def bounded(check: Check, subject: Subject, limit_s: float) -> Finding:
@@ -137,16 +150,15 @@ def _examination(subject: Subject) -> Examination | None:
         return Examination({}, died=f"it cannot be started: {error.strerror}")
 
 
-def _trial(subject: Subject, log: LogLines) -> Trial | None:
-    """Serve the source that the settings name; None where that would tell nothing."""
+def _trial(subject: Subject, log: LogLines, limit_s: float) -> Trial | None:
+    """Serve the source that the settings name for `limit_s` at most; None where that would tell nothing."""
     source, examination = subject.settings.stream_source, subject.examination
     takes_camera = source == "camera" or (examination is not None and examination.why_no_camera is None)
     if source == "-" or (takes_camera and not (examination and len(examination.notes.get("frames", ())) > 1)):
         return None
     why_no_camera = None if examination is None else lambda: examination.why_no_camera
-    limit_s = _TRIAL_LIMIT_S + _TRIAL_END_LIMIT_S
     try:
-        trial = within(limit_s, lambda: run_trial(subject.settings, why_no_camera, _TRIAL_LIMIT_S))
+        trial = within(limit_s + _TRIAL_END_LIMIT_S, lambda: run_trial(subject.settings, why_no_camera, limit_s))
     except Exception as error:
         trial = Trial(trouble=f"{type(error).__name__}: {error}")
     trial = trial or Trial(trouble=f"no answer within {limit_s:.0f} s")

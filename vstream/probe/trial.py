@@ -136,6 +136,9 @@ def _watch(serving: Serving, path: str, trial: Trial, due_s: float) -> None:
             trial.play = player.play(player.set_up(), monotonic_us, enough)
         finally:
             player.close()
+    except TimeoutError:
+        trial.play_trouble = f"nothing came for {_CONNECTION_LIMIT_S:.0f} s"
+        return
     except (OSError, UnreachableError) as error:
         trial.play_trouble = str(error)
         return

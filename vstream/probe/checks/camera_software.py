@@ -9,7 +9,11 @@ from vstream.probe.subject import Need, Subject
 from vstream.sources.rpicam import BINARIES, find_binary
 
 # Where Debian and Raspberry Pi OS, and builds of one's own, put libcamera's Python binding.
-_BINDINGS = ("/usr/lib/python3/dist-packages/libcamera", "/usr/local/lib/**/libcamera")
+_BINDINGS = (
+    "/usr/lib/python3/dist-packages/libcamera",
+    "/usr/local/lib/python3*/*-packages/libcamera",
+    "/usr/local/lib/*/python3*/*-packages/libcamera",
+)
 _INSTALL = "on Raspberry Pi OS: sudo apt install python3-picamera2"
 
 

@@ -20,9 +20,12 @@ def check(subject: Subject) -> Finding:
 
 
 def _none(subject: Subject, reason: str) -> Finding:
+    examination = subject.examination
+    is_asked = examination is not None and "cameras" in examination.notes
+    advice = _ADVICE if is_asked else "see the check of the camera's software"
     if subject.need is Need.REQUIRED:
-        return failure(reason, _ADVICE)
-    advice = f"where there should be none: STREAM_SOURCE=test; otherwise {_ADVICE}"
+        return failure(reason, advice)
+    advice = f"where there should be none: STREAM_SOURCE=test; otherwise {advice}"
     return warning(f"{reason}; vstream serve looks for rpicam-vid then, or streams the test pattern", advice)
 
 
