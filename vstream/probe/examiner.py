@@ -15,7 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from vstream.errors import SourceError
-from vstream.probe.notes import CameraNote, ChosenNote, ControlNote, FrameNote, ModeNote, Notes
+from vstream.probe.camera_notes import chosen_by, controls_of, frame_of, modes_of
+from vstream.probe.notes import CameraNote, FrameNote, Notes
 from vstream.sources.camerasetup import CameraSetup
 from vstream.sources.channel import setup_of
 
@@ -29,8 +30,6 @@ CAPTURE_S = 1.5
 _FEWEST, _MOST = 3, 30
 _WARM_UP_FRAMES = 3
 _FIRST_FRAME_LIMIT_S = 2.5
-
-log = logging.getLogger(__name__)
 
 Note = Callable[[Notes], None]
 
@@ -89,54 +88,15 @@ def _open(setup: CameraSetup, note: Note) -> None:
     camera = open_camera(setup.index)
     try:
         note({"opened": setup.index, "doing": "asking for its controls"})
-        note({"controls": _controls(camera)})
+        note({"controls": controls_of(camera)})
         note({"doing": "asking for its modes"})
-        note({"modes": _modes(camera)})
+        note({"modes": modes_of(camera)})
         _capture(camera, setup, note)
     finally:
         note({"doing": "closing the camera"})
         for step in (camera.cancel_all_and_flush, camera.stop_preview, camera.stop, camera.close):
             with contextlib.suppress(Exception):
                 step()
-
-
-def _controls(camera: "Picamera2") -> list[ControlNote]:
-    from vstream.sources.camera_controls import RESERVED, offers_of
-
-    return [
-        ControlNote(
-            name=name,
-            type=offer.type,
-            is_array=offer.is_array,
-            lowest=offer.lowest,
-            highest=offer.highest,
-            words=[word for word, number in offer.words.items() if not offer.allowed or number in offer.allowed],
-        )
-        for name, offer in sorted(offers_of(camera).items())
-        if name not in RESERVED
-    ]
-
-
-def _modes(camera: "Picamera2") -> list[ModeNote]:
-    """The sensor's modes; none of a camera that does not list them."""
-    try:
-        modes = camera.sensor_modes
-    except Exception as error:
-        log.info("The camera does not list its modes: %s", error)
-        return []
-    found = []
-    for mode in modes:
-        width, height = mode.get("size", (None, None))
-        found.append(
-            ModeNote(
-                format=str(mode["format"]),
-                width=width,
-                height=height,
-                bit_depth=mode.get("bit_depth"),
-                fps=mode.get("fps"),
-            )
-        )
-    return found
 
 
 def _capture(camera: "Picamera2", setup: CameraSetup, note: Note) -> None:
@@ -146,13 +106,13 @@ def _capture(camera: "Picamera2", setup: CameraSetup, note: Note) -> None:
     note({"doing": "configuring the camera"})
     camera.configure(video_configuration(camera, setup))
     shortest_us = camera.camera_controls[FRAME_DURATION][0]
-    note({"chosen": _chosen(camera, shortest_us), "doing": "capturing"})
+    note({"chosen": chosen_by(camera, shortest_us), "doing": "capturing"})
     wanted = min(max(round(setup.video.fps * CAPTURE_S), _FEWEST), _MOST)
     frames: list[FrameNote] = []
     enough = threading.Event()
 
     def take(request: "CompletedRequest") -> None:
-        frames.append(_frame(request))
+        frames.append(frame_of(request))
         if len(frames) >= wanted + _WARM_UP_FRAMES:
             enough.set()
 
@@ -160,38 +120,3 @@ def _capture(camera: "Picamera2", setup: CameraSetup, note: Note) -> None:
     camera.start()
     enough.wait((wanted + _WARM_UP_FRAMES) / setup.video.fps + _FIRST_FRAME_LIMIT_S)
     note({"frames": frames[_WARM_UP_FRAMES:][:wanted]})
-
-
-def _chosen(camera: "Picamera2", shortest_us: object) -> ChosenNote:
-    configured = camera.camera_configuration()
-    sensor, raw, main = configured.get("sensor"), configured.get("raw"), configured["main"]
-    width, height = (sensor and sensor.get("output_size")) or (raw and raw.get("size")) or (None, None)
-    return ChosenNote(
-        sensor_width=width,
-        sensor_height=height,
-        sensor_bit_depth=sensor.get("bit_depth") if sensor else None,
-        width=main["size"][0],
-        height=main["size"][1],
-        format=main["format"],
-        fps_limit=1_000_000 / shortest_us if isinstance(shortest_us, int) and shortest_us > 0 else None,
-    )
-
-
-def _frame(request: "CompletedRequest") -> FrameNote:
-    from vstream.sources.sensortime import capture_us
-
-    told = request.get_metadata()
-    return FrameNote(
-        sensor_us=capture_us(request),
-        duration_us=_whole(told.get("FrameDuration")),
-        exposure_us=_whole(told.get("ExposureTime")),
-        gain=_gain(told.get("AnalogueGain")),
-    )
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _gain(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None

@@ -5,8 +5,9 @@ from statistics import median
 
 from vstream.errors import H264Error
 from vstream.probe.finding import Finding, failure, ok, skipped, warning
+from vstream.probe.serving import Taken
 from vstream.probe.subject import Need, Subject
-from vstream.probe.trial import Taken, Trial
+from vstream.probe.trial import Trial
 from vstream.sources.fidelity import PROFILE_NAMES, differences
 from vstream.sources.select import video_format
 
