@@ -99,6 +99,13 @@ def test_snapshot_and_bundle(tmp_path: Path) -> None:
     assert not [name for name, text in texts.items() if "correct-horse" in text]
 
 
+def test_names_that_the_terminal_cannot_show_are_no_fault(tmp_path: Path) -> None:
+    picture = tmp_path / "bild-ü.jpg"
+    done = run("probe", "--source", "test", *QUIET, "--snapshot", str(picture), PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr, picture.exists()) == (0, "", True)
+    assert "bild-?.jpg" in done.stdout
+
+
 def test_a_bundle_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
     done = run("probe", "--source", "test", "--json", *QUIET, "--bundle", str(tmp_path / "absent/all.tar.gz"))
     assert (done.returncode, statuses(done.stdout)["bundle"]) == (2, "failure")

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 
 from vstream.config import Settings
@@ -17,6 +18,8 @@ from vstream.probe.subject import Subject
 
 def probe(settings: Settings, *, json: bool, snapshot: Path | None, bundle_file: Path | None) -> int:
     """Look at everything and print the report; gives the exit code: 0, 1 with warnings, 2 with failures."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # names and signs that the terminal's encoding lacks
     log = keep_log()
     subject = Subject(settings, Machine(), snapshot)
     with _progress() as progress:

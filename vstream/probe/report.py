@@ -35,7 +35,7 @@ def document(subject: Subject, checked: Sequence[Checked]) -> dict[str, object]:
 
 def json(subject: Subject, checked: Sequence[Checked]) -> str:
     """The document as text."""
-    return dumps(document(subject, checked), indent=2, ensure_ascii=False)
+    return dumps(document(subject, checked), indent=2)
 
 
 def _described(one: Checked) -> dict[str, object]:

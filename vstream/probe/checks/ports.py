@@ -72,7 +72,8 @@ def _refusal(port: _Port) -> str | None:
             if port.kind == _TCP:
                 bound.listen(1)
     except ListenError as error:
-        return str(error)
+        cause = error.__cause__
+        return cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
     except OSError as error:
         return error.strerror or str(error)
     return None
