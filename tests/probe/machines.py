@@ -64,6 +64,9 @@ def pi4(root: Path) -> None:
     node(root, "media1", "unicam")
     node(root, "video0", "unicam-image")
     node(root, "video11", "bcm2835-codec-encode")
+    (root / "sys/class/video4linux/video11/device").mkdir()
+    driver = root / "sys/class/video4linux/video11/device/driver"
+    driver.symlink_to("../../../../bus/platform/drivers/bcm2835-codec")
     node(root, "video13", "bcm2835-isp-output0")
     node(root, "v4l-subdev0", "imx708")
     node(root, "dma_heap/linux,cma")

@@ -67,7 +67,9 @@ def test_a_good_camera(tmp_path: Path) -> None:
     assert [finding.status for finding in found.values()] == ["ok"] * 4
     assert "libcamera v0.5.2, picamera2 0.3.30" in found["camera_software"].seen
     assert "0: imx708; 1920x1080 YUV420 from the sensor's 2304x1296, 10 bits" in found["cameras"].seen
+    assert "it has 2304x1296 at 56.03" in found["cameras"].seen
     assert found["cameras"].facts["modes"] == [workers.MODE]
+    assert found["controls"].seen == "AfMode (Manual Auto Continuous)"
     assert found["controls"].facts["controls"] == [workers.CONTROL]
     assert (found["capture"].facts["fps"], found["capture"].facts["lost"]) == (30.0, 0)
 
@@ -88,7 +90,7 @@ def test_a_number_beyond_the_list(tmp_path: Path) -> None:
 
 def test_a_mode_that_is_too_slow_or_another_size_is_warned_of(tmp_path: Path) -> None:
     notes = workers.notes_of_a_good_camera()
-    assert cameras.check(probed(tmp_path, notes, stream_fps="60")).status == "warning"
+    assert cameras.check(probed(tmp_path / "fast", notes, stream_fps="60")).status == "warning"
     assert cameras.check(probed(tmp_path, notes, stream_width="1280", stream_height="720")).status == "warning"
 
 

@@ -173,7 +173,7 @@ def test_device_nodes_with_drivers_owners_and_modes(tmp_path: Path) -> None:
     }
     encoder = nodes["/dev/video11"]
     assert (encoder["name"], encoder["group"], encoder["mode"]) == ("bcm2835-codec-encode", "video", "660")
-    assert encoder["refused"] is None
+    assert (encoder["driver"], encoder["refused"]) == ("bcm2835-codec", None)
 
 
 def test_who_is_not_in_the_group_is_told_so(tmp_path: Path) -> None:

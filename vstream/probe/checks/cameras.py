@@ -1,7 +1,7 @@
 """The cameras that libcamera lists, and which of their modes the settings would use."""
 
 from vstream.probe.finding import Finding, failure, ok, skipped, warning
-from vstream.probe.notes import ChosenNote, Notes
+from vstream.probe.notes import ChosenNote, ModeNote, Notes
 from vstream.probe.subject import Need, Subject
 
 _ADVICE = (
@@ -42,7 +42,10 @@ def _listed(subject: Subject, notes: Notes) -> Finding:
         return failure(f"{seen}; CAMERA_INDEX is {index}", "give the number of one that is listed", facts)
     if "chosen" not in notes:
         return ok(seen, facts)
-    return _judged(subject, f"{seen}; {_words(notes['chosen'])}", notes["chosen"], facts)
+    seen = f"{seen}; {_words(notes['chosen'])}"
+    if modes := [_mode(mode) for mode in notes.get("modes", ()) if mode["width"] is not None]:
+        seen += f"; it has {', '.join(modes)}"
+    return _judged(subject, seen, notes["chosen"], facts)
 
 
 def _judged(subject: Subject, seen: str, chosen: ChosenNote, facts: dict[str, object]) -> Finding:
@@ -53,6 +56,11 @@ def _judged(subject: Subject, seen: str, chosen: ChosenNote, facts: dict[str, ob
     if (chosen["width"], chosen["height"]) != (settings.stream_width, settings.stream_height):
         return warning(seen, "the camera cannot give the size that was asked for: choose another", facts)
     return ok(seen, facts)
+
+
+def _mode(mode: ModeNote) -> str:
+    rate = f" at {mode['fps']:g}" if mode["fps"] is not None else ""
+    return f"{mode['width']}x{mode['height']}{rate}"
 
 
 def _words(chosen: ChosenNote) -> str:
