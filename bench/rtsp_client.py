@@ -107,7 +107,7 @@ def udp_pair(address: str = "127.0.0.1") -> tuple[socket.socket, socket.socket]:
 
 def udp_socket(port: int, address: str) -> socket.socket:
     """Give a UDP socket bound to a loopback address, its buffer large enough for a burst of keyframes."""
-    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bound = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
     with contextlib.suppress(PermissionError):
         bound.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)

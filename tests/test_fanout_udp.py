@@ -167,6 +167,23 @@ def test_a_writer_joins_once() -> None:
         assert media_in(viewer.rest()).numbers == [0], "a fanout it did not join cannot make it leave"
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_writer_that_left_may_go_on_at_another_port(host: str) -> None:
+    with sending(dual_stack=True) as sender:
+        first, second = sender.joined(host), sender.viewer(host)
+        port = second.socket.getsockname()[1]
+        with pytest.raises(ValueError, match="has joined"):
+            first.writer.set_port(port)
+        sender.fanout.leave_udp(first.writer)
+        with pytest.raises(ValueError, match="is not within"):
+            first.writer.set_port(65536)
+        first.writer.set_port(port)
+        sender.fanout.join_udp(first.writer, cached=False)
+        publish(sender.fanout, sender.trains.keyframe())
+        assert media_in(second.rest()).numbers == [0]
+        assert first.rest() == []
+
+
 @pytest.mark.parametrize(
     ("host", "port", "source"),
     [(b"localhost", 1, b""), (b"127.0.0.1", 0, b""), (b"127.0.0.1", 65536, b""), (b"127.0.0.1", 1, b"nowhere")],

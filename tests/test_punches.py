@@ -45,3 +45,29 @@ def test_many_hosts_and_ports_displace_only_the_oldest() -> None:
         punches.note(HOST, 1024 + number, 1.0)
     assert punches.take(HOST, 1024 + 4999, 1.0) == 1024 + 4999
     assert punches.take("10.0.0.0", 5000, 1.0) == 5000
+
+
+def test_who_plays_unheard_is_found_by_a_datagram_that_comes_late() -> None:
+    punches = Punches()
+    assert punches.unheard(HOST, 1.0) is None
+    punches.take(HOST, 5000, 1.0)
+    punches.take(HOST, 6000, 2.0)
+    assert (punches.unheard(HOST, 3.0), punches.unheard(OTHER, 3.0)) == (5000, None)
+    punches.settle(HOST, 5000)
+    assert punches.unheard(HOST, 3.0) == 6000
+    punches.settle(HOST, 6000)
+    punches.settle(HOST, 6000)
+    assert punches.unheard(HOST, 3.0) is None
+
+
+def test_who_was_heard_before_it_played_is_where_it_was_heard() -> None:
+    punches = Punches()
+    punches.note(HOST, 61000, 1.0)
+    punches.take(HOST, 5000, 1.0)
+    assert punches.unheard(HOST, 1.0) is None
+
+
+def test_a_datagram_that_comes_very_late_finds_nobody() -> None:
+    punches = Punches()
+    punches.take(HOST, 5000, 1.0)
+    assert punches.unheard(HOST, 60.0) is None

@@ -4,7 +4,16 @@ import pytest
 
 from tests.rtsp_client import SDP, TRACK, URL, Client
 from vstream.rtsp.message import REASONS, InterleavedFrame
-from vstream.rtsp.session import Close, End, InterleavedTransport, Pause, Play, StartPoint, State, UdpTransport
+from vstream.rtsp.session import (
+    Close,
+    End,
+    InterleavedTransport,
+    Pause,
+    Play,
+    StartPoint,
+    State,
+    UdpTransport,
+)
 
 METHODS = {"OPTIONS", "DESCRIBE", "SETUP", "PLAY", "PAUSE", "GET_PARAMETER", "SET_PARAMETER", "TEARDOWN"}
 UDP = "RTP/AVP;unicast;client_port=5000-5001"
@@ -211,7 +220,7 @@ def test_one_connection_plays_one_interleaved_session() -> None:
 def test_a_session_of_another_connection_is_not_found() -> None:
     owner, stranger = Client(), Client()
     header = owner.set_up(UDP)
-    for method in ("PLAY", "PAUSE", "TEARDOWN", "GET_PARAMETER", "OPTIONS"):
+    for method in METHODS:
         assert stranger.ask(method, URL, header).status == 454
     assert owner.ask("PLAY", URL, header).status == 200
 
@@ -267,6 +276,36 @@ def test_udp_session_ends_after_silence_and_any_request_or_rtcp_keeps_it() -> No
     assert client.dialogue.expired(client.now_s + 59 + 100) == (End(session, "timeout"),)
     assert not client.dialogue.sessions
     assert client.dialogue.expired(client.now_s + 1000) == ()
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "GET_PARAMETER", "SET_PARAMETER"])
+@pytest.mark.parametrize("names_its_session", [True, False])
+def test_each_keepalive_counts_with_and_without_the_session(method: str, names_its_session: bool) -> None:
+    client = Client()
+    header = client.set_up(UDP)
+    for _ in range(5):
+        client.now_s += 59
+        assert client.ask(method, URL, *([header] if names_its_session else [])).status == 200
+        assert client.dialogue.expired(client.now_s + 59) == ()
+    assert len(client.dialogue.expired(client.now_s + 100)) == 1
+
+
+def test_who_ends_a_session_that_ended_meanwhile_has_what_it_wants() -> None:
+    owner, stranger = Client(), Client()
+    header = owner.set_up(UDP)
+    session = owner.dialogue.sessions["id1"]
+    assert owner.dialogue.ended("id1", "port unreachable") == (End(session, "port unreachable"),)
+    assert owner.dialogue.ended("id1", "port unreachable") == ()
+    assert owner.ask("PLAY", URL, header).status == 454
+    assert stranger.ask("TEARDOWN", URL, header).status == 454
+    assert [owner.ask("TEARDOWN", URL, header).status for _ in range(2)] == [200, 200]
+    assert owner.effects == []
+
+
+def test_who_ends_a_session_twice_is_told() -> None:
+    client = Client()
+    header = client.set_up(UDP)
+    assert [client.ask("TEARDOWN", URL, header).status for _ in range(2)] == [200, 454]
 
 
 def test_interleaved_session_lives_as_long_as_its_connection() -> None:

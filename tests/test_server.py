@@ -8,7 +8,6 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +16,6 @@ from tests.depacketizer import ReceivedUnit
 from tests.e2e.viewer import TIMEOUT_S, Viewer
 from tests.network import wait_until
 from tests.served import Served, served
-from vstream.server import connection, rtsp_server
 from vstream.server.connection import Connection
 
 TRANSPORTS = ("udp", "tcp")
@@ -218,26 +216,6 @@ def test_describe_does_not_wait_for_ever() -> None:
         assert (reply.status, reply.headers["Retry-After"].isdigit()) == (503, True)
         running.keyframe()
         assert viewer.ask("DESCRIBE").status == 200
-
-
-def test_a_udp_session_that_says_nothing_ends_and_one_that_sends_rtcp_lives(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    ahead_s = 0.0
-    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + ahead_s)
-    for module in (connection, rtsp_server):
-        monkeypatch.setattr(module, "time", clock)
-    caplog.set_level(logging.DEBUG, "vstream.server.viewer")
-    with served() as running:
-        started(running)
-        with Viewer(running.url).play("udp") as silent, Viewer(running.url).play("udp") as lively:
-            ahead_s = 50
-            send_rtcp(lively, NOT_RTCP)
-            wait_until(lambda: "RTCP not understood" in caplog.text, "RTCP being heard")
-            ahead_s = 100
-            silent.wait_for_goodbye()
-            running.picture()
-            assert next_numbers(lively, 2) == [0, 1]
 
 
 def test_rtcp_counts_only_from_where_a_session_said_it_would_come(caplog: pytest.LogCaptureFixture) -> None:

@@ -156,6 +156,12 @@ class UdpWriter(Writer):
         source: bytes = b"",
         segmentation: bool = True,
     ) -> Self: ...
+    def set_port(self, port: int) -> None:
+        """Send to another port of the same address.
+
+        Raises:
+            ValueError: it is no port, or the writer has joined a fanout and did not leave.
+        """
 
 @final
 class Fanout:

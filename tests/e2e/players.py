@@ -46,7 +46,7 @@ class Player:
         except subprocess.TimeoutExpired:
             process.kill()
             raise
-        assert (process.returncode, re.sub(self.chatter, "", err)) == (0, ""), self.name
+        assert (process.returncode, re.sub(self.chatter, "", err)) == (0, ""), f"{self.name}: {err}"
         return self.count(out + err)
 
 
@@ -105,8 +105,7 @@ PLAYERS = [
         },
     ),
 ]
-FFMPEG = PLAYERS[0]
-GSTREAMER = PLAYERS[2]
+FFMPEG, GSTREAMER, QGROUNDCONTROL = PLAYERS[0], PLAYERS[2], PLAYERS[3]
 
 
 def watch(url: str, transport: str) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 from tests.network import wait_until
 
@@ -31,7 +32,9 @@ class Server:
 
     @property
     def port(self) -> int:
-        return int(self.url.split(":")[2].split("/")[0])
+        port = urlsplit(self.url).port
+        assert port
+        return port
 
     def wait_for(self, text: str, *, times: int = 1, timeout_s: float = 30) -> str:
         """Wait until `text` was logged so many times; gives the line of the last of them."""

@@ -11,7 +11,7 @@ import pytest
 from tests.authorization import DigestClient, basic_header
 from tests.e2e.players import FFMPEG, FRAMES, PLAYERS, Player
 from tests.e2e.server import Server, serving
-from tests.e2e.viewer import Viewer
+from tests.e2e.viewer import Viewer, bound_pair
 from tests.network import wait_until
 
 USER, PASSWORD = "viewer", "p4ss:word"
@@ -86,10 +86,18 @@ def test_a_wrong_password_is_told_to_the_player_and_noted(clip: Path, password_f
 def test_without_credentials_nothing_is_sent(guarded: Server) -> None:
     noted = len(guarded.lines_with("Authentication failed"))
     with Viewer(guarded.url) as stranger:
+        stranger.udp = bound_pair()
+        port = stranger.udp[0].getsockname()[1]
         assert stranger.ask("OPTIONS").status == 200
         assert stranger.ask("DESCRIBE").status == 401
-        assert stranger.ask("SETUP", Transport="RTP/AVP;unicast;client_port=5000-5001").status == 401
+        for transport in (f"RTP/AVP;unicast;client_port={port}-{port + 1}", "RTP/AVP;multicast", "RTP/AVP/TCP"):
+            assert stranger.ask("SETUP", Transport=transport).status == 401
         assert stranger.ask("PLAY").status == 401
+        assert FFMPEG.finish(FFMPEG.start(with_user(guarded.url), "udp")) >= FRAMES
+        for one in stranger.udp:
+            one.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                one.recv(1)
     assert len(guarded.lines_with("Authentication failed")) == noted
 
 

@@ -52,6 +52,50 @@ def test_datagrams_that_come_together_with_play_count(clip: Path) -> None:
         assert next(viewer.units())
 
 
+def test_datagrams_that_come_after_play_count_as_well(clip: Path) -> None:
+    """GStreamer's come then."""
+    with serving(clip) as server, Viewer(server.url) as viewer:
+        server_ports = ask_for_udp(viewer)
+        assert viewer.ask("PLAY").status == 200
+        server.wait_for("Client connected")
+        viewer.udp = bound_pair()
+        punch(viewer.udp, server_ports)
+        assert next(viewer.units())
+        assert SENDER_REPORT_TYPE in packet_types(viewer.rtcp())
+        assert viewer.ask("TEARDOWN").status == 200
+        server.wait_for("Client disconnected")
+
+
+def test_who_was_heard_where_it_said_stays_there(clip: Path) -> None:
+    with serving(clip) as server, Viewer(server.url) as viewer, Viewer(server.url) as other:
+        viewer.play("udp")
+        assert viewer.udp
+        server_ports = ask_for_udp(other)
+        punch(viewer.udp, server_ports)
+        assert other.ask("TEARDOWN").status == 200
+        stray = bound_pair()
+        punch(stray, server_ports)
+        units = viewer.units()
+        assert [next(units) for _ in range(60)]
+        for one in stray:
+            one.setblocking(False)
+            assert not _has_datagram(one)
+            one.close()
+
+
+def test_a_datagram_of_one_who_is_about_to_play_is_that_ones(clip: Path) -> None:
+    with serving(clip) as server, Viewer(server.url) as first, Viewer(server.url) as second:
+        first.play("udp")
+        server.wait_for("Client connected")
+        server_ports = ask_for_udp(second)
+        second.udp = bound_pair()
+        punch(second.udp, server_ports)
+        assert second.ask("PLAY").status == 200
+        for viewer in (first, second):
+            units = viewer.units()
+            assert [next(units) for _ in range(30)]
+
+
 def test_another_host_cannot_draw_the_media_to_itself(clip: Path) -> None:
     with serving(clip) as server, Viewer(server.url) as viewer, Viewer(server.url, source="127.0.0.2") as other:
         server_ports = ask_for_udp(viewer)
@@ -63,6 +107,7 @@ def test_another_host_cannot_draw_the_media_to_itself(clip: Path) -> None:
         viewer.udp = bound_pair()
         punch(viewer.udp, server_ports)
         assert viewer.ask("PLAY").status == 200
+        punch((thief[0], thief[1]), server_ports)
         assert next(viewer.units())
         for one in thief:
             one.setblocking(False)

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import struct
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from email.message import Message
 from email.parser import Parser
 from types import TracebackType
 from typing import Protocol, Self
+from urllib.parse import urlsplit
 
 from bench.rtsp_client import udp_pair
 from tests.depacketizer import Depacketizer, ReceivedUnit
@@ -38,9 +40,8 @@ class Reply:
 class Viewer:
     """One RTSP connection over TCP to loopback, with one session; `source` is the address it comes from."""
 
-    def __init__(self, url: str, *, receive_buffer_bytes: int = 0, source: str = "127.0.0.1") -> None:
+    def __init__(self, url: str, *, receive_buffer_bytes: int = 0, source: str = "") -> None:
         self.url = url
-        self.source = source
         self.session = ""
         self.server_ports: tuple[int, ...] = ()
         self.ssrc = 0
@@ -48,7 +49,8 @@ class Viewer:
         self._cseq = 0
         self._received = b""
         self._frames: deque[tuple[int, bytes]] = deque()
-        self.connection = self._connect(source, receive_buffer_bytes)
+        self.source = source or ("::1" if ":" in (urlsplit(url).hostname or "") else "127.0.0.1")
+        self.connection = self._connect(self.source, receive_buffer_bytes)
         self.address = "{}:{}".format(*self.connection.getsockname())
 
     def _connect(self, source: str, receive_buffer_bytes: int) -> Stream:
@@ -65,6 +67,12 @@ class Viewer:
         """End without a word, as a player that was killed."""
         self.connection.close()
         self.leave_udp()
+
+    def reset(self) -> None:
+        """Have the connection end by RST, as where a player's machine was started anew; UDP sockets stay."""
+        assert isinstance(self.connection, socket.socket)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
 
     def leave_udp(self) -> None:
         """Close the sockets of a session over UDP."""
@@ -112,10 +120,9 @@ class Viewer:
         reply = self.ask("SETUP", described.headers["Content-Base"] + "trackID=0", Transport=offer)
         assert reply.status == 200
         self.session = reply.headers["Session"].partition(";")[0]
-        agreed: str = reply.headers["Transport"]
-        self.ssrc = int(agreed.partition("ssrc=")[2][:8], 16)
-        ports = agreed.partition("server_port=")[2].partition(";")[0]
-        self.server_ports = tuple(map(int, ports.split("-"))) if ports else ()
+        agreed = dict(parameter.partition("=")[::2] for parameter in reply.headers["Transport"].split(";"))
+        self.server_ports = tuple(map(int, agreed["server_port"].split("-"))) if "server_port" in agreed else ()
+        self.ssrc = int(agreed["ssrc"], 16)
         return self
 
     def play(self, transport: str) -> Self:
@@ -182,13 +189,13 @@ class Viewer:
 
 def connected(url: str, source: str = "127.0.0.1", receive_buffer_bytes: int = 0) -> socket.socket:
     """A socket that is connected to where the URL says."""
-    host, _, port = url.split("/")[2].partition(":")
-    tcp = socket.socket()
+    server = urlsplit(url)
+    tcp = socket.socket(socket.AF_INET6 if ":" in source else socket.AF_INET)
     if receive_buffer_bytes:
         tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
     tcp.settimeout(TIMEOUT_S)
     tcp.bind((source, 0))
-    tcp.connect((host, int(port)))
+    tcp.connect((server.hostname, server.port))
     return tcp
 
 
@@ -207,3 +214,8 @@ def packet_types(compound: bytes) -> list[int]:
         kinds.append(compound[1])
         compound = compound[4 + 4 * int.from_bytes(compound[2:4], "big") :]
     return kinds
+
+
+def receiver_report(ssrc: int, *, lost: int) -> bytes:
+    """A receiver report on one source, so many of whose packets were lost (RFC 3550 section 6.4.2)."""
+    return bytes.fromhex("81c90007 00000001") + struct.pack("!IIIIII", ssrc, lost, 0, 0, 0, 0)

@@ -4,6 +4,7 @@ cdef enum:
     BATCH = 512  # messages a sendmmsg
     CONTROL_BYTES = 64  # packet info and segment size, each with its header
     BURST_BYTES = 65536  # what a viewer's backlog sends in one go; more would overrun a player's receive buffer
+    ERROR_TRIES = 4  # until an error that a send meets is taken for that message's own
 
 
 cdef struct udp_t:
@@ -42,6 +43,17 @@ cdef class UdpWriter(Writer):
 
     def __dealloc__(self):
         queue_clear(&self.c.flow.queue)
+
+    def set_port(self, int port):
+        # The fanout's thread reads the address without asking.
+        if self.c.flow.joined:
+            raise ValueError("the writer has joined; it must leave first")
+        if not 0 < port < 65536:
+            raise ValueError(f"port {port} is not within 1..65535")
+        if self.c.address_bytes == sizeof(sockaddr_in):
+            (<sockaddr_in *>&self.c.address).sin_port = htons(port)
+        else:
+            (<sockaddr_in6 *>&self.c.address).sin6_port = htons(port)
 
     cdef bint set_address(self, bytes host, int port, uint32_t scope_id) noexcept:
         cdef sockaddr_in *v4 = <sockaddr_in *>&self.c.address
@@ -124,9 +136,12 @@ cdef inline bint segmentation_refused(int error) noexcept nogil:
     return error == EINVAL or error == EIO or error == EMSGSIZE or error == EOPNOTSUPP
 
 
-cdef inline bint belongs_to_another(int error) noexcept nogil:
-    """An ICMP error that some earlier datagram of the shared socket drew; reading it cleared it."""
-    return error == ECONNREFUSED or error == EHOSTUNREACH or error == ENETUNREACH
+cdef inline bint may_belong_to_another(int error) noexcept nogil:
+    """Whether some earlier datagram of the shared socket may have drawn this error, by ICMP; reading it cleared it.
+
+    The kernel makes nearly any errno of ICMP's answers, among them EMSGSIZE where another viewer's path is narrow.
+    """
+    return error != EAGAIN and error != ENOBUFS and error != EINTR
 
 
 cdef void udp_failed(udp_t *udp, int error) noexcept nogil:
@@ -172,20 +187,19 @@ cdef uint32_t batch_refused(batch_t *batch, uint32_t at, int error) noexcept nog
 
 cdef void batch_send(batch_t *batch) noexcept nogil:
     cdef uint32_t at = 0, i
-    cdef int sent
-    cdef bint retried = False
+    cdef int sent, tries = 0
     while at < batch.count:
         sent = sendmmsg(batch.owners[at].fd, batch.messages + at, batch.count - at, MSG_DONTWAIT)
         if sent > 0:
             for i in range(at, at + sent):
                 udp_sent(batch.owners[i], batch.trains[i], batch.runs[i].first, batch.runs[i].count)
             at += sent
-            retried = False
-        elif belongs_to_another(errno) and not retried:
-            retried = True
-        else:
+            tries = 0
+            continue
+        tries += 1
+        if not may_belong_to_another(errno) or tries == ERROR_TRIES:
             at = batch_refused(batch, at, errno)
-            retried = False
+            tries = 0
     batch.count = 0
 
 
@@ -194,11 +208,11 @@ cdef int udp_send(udp_t *udp, train_t *train, run_t run, batch_t *scratch) noexc
     scratch.count = 0
     batch_add(scratch, udp, train, run)
     scratch.count = 0
-    for _ in range(3):
+    for _ in range(ERROR_TRIES):
         if sendmsg(udp.fd, &scratch.messages[0].msg_hdr, MSG_DONTWAIT) >= 0:
             udp_sent(udp, train, run.first, run.count)
             return 0
-        if errno != EINTR and not belongs_to_another(errno):
+        if errno != EINTR and not may_belong_to_another(errno):
             break
     return errno
 

@@ -1,5 +1,6 @@
 """What one RTSP connection says and is answered: requests in, responses and effects out (RFC 2326 section 10)."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -80,6 +81,7 @@ class Dialogue:
         self.is_tunnelled = False
         """Whether something between carries the connection, so that its peer need not be where the player is."""
         self._sessions: dict[str, Session] = {}
+        self._ended_ids: deque[str] = deque(maxlen=sessions_limit)
         self._notices = 0
 
     @property
@@ -144,7 +146,12 @@ class Dialogue:
             for session in self._sessions.values()
             if isinstance(session.transport, UdpTransport) and session.last_heard_s < heard_since_s
         ]
-        return tuple(self._end(session, "timeout") for session in silent)
+        return tuple(self._end_unasked(session, "timeout") for session in silent)
+
+    def ended(self, session_id: str, reason: str) -> tuple[Effect, ...]:
+        """End a session for a reason that came from outside the connection."""
+        session = self._sessions.get(session_id)
+        return () if session is None else (self._end_unasked(session, reason),)
 
     def closed(self) -> tuple[Effect, ...]:
         """End every session: the connection is gone."""
@@ -157,7 +164,7 @@ class Dialogue:
             raise RtspError(405, f"{request.method} is not served")
         if request.method not in PUBLIC_METHODS:
             raise RtspError(501, f"{request.method} is not known")
-        return self._challenge(request, now_s) or self._answer_known(request, now_s)
+        return self._challenge(request, now_s) or self._end_again(request) or self._answer_known(request, now_s)
 
     def _challenge(self, request: Request, now_s: float) -> Answer | None:
         """None where the request may be answered; every player begins with OPTIONS, and most sign it never."""
@@ -167,6 +174,11 @@ class Dialogue:
         if refusal is None:
             return None
         return Answer(Response(401, refusal.challenges), (Deny(refusal.failure),) if refusal.failure else ())
+
+    def _end_again(self, request: Request) -> Answer | None:
+        """Who ends what has ended meanwhile gets what it wants; GStreamer, told 454, would give up and not try TCP."""
+        is_over = request.method == "TEARDOWN" and fields.session_id(request.headers) in self._ended_ids
+        return Answer(Response(200)) if is_over else None
 
     def _answer_known(self, request: Request, now_s: float) -> Answer:
         options = fields.required_options(request.headers)
@@ -303,6 +315,10 @@ class Dialogue:
         if session_id not in self._sessions:
             raise RtspError(454, "a session that this connection does not have")
         return self._sessions[session_id]
+
+    def _end_unasked(self, session: Session, reason: str) -> End:
+        self._ended_ids.append(session.id)
+        return self._end(session, reason)
 
     def _end(self, session: Session, reason: str) -> End:
         session.state = State.INIT

@@ -13,7 +13,7 @@ from vstream.errors import HttpError, MalformedMessageError, RtspError
 from vstream.rtsp.dialogue import Answer, Dialogue
 from vstream.rtsp.message import HttpRequest, InterleavedFrame, Request, Response
 from vstream.rtsp.parser import Limits, Parser
-from vstream.rtsp.session import Close, Deny, Effect, End, Pause, Play, Session
+from vstream.rtsp.session import Close, Deny, Effect, End, Pause, Play, Session, UdpTransport
 from vstream.server.access import Access
 from vstream.server.ends import Line, TunnelEnd
 from vstream.server.loop import WRITABLE, EventLoop
@@ -32,6 +32,9 @@ _SETTLE_S = 5.0
 _LINGER_S = 2.0
 _AHEAD_LIMIT_BYTES = 1 << 18
 _EVENTS_A_TURN = 16
+UNREACHABLE = "port unreachable"
+"""Why a session over UDP ends whose viewer's host answers that nobody receives there."""
+_UNTOLD = frozenset({"TEARDOWN", UNREACHABLE})
 _COUNTED_STATUSES = frozenset({400, 403, 408, 413, 414, 453})
 
 log = logging.getLogger(__name__)
@@ -111,6 +114,12 @@ class Connection:
         """How many sessions were made here and live."""
         return len(self._dialogue.sessions)
 
+    @property
+    def awaits_play(self) -> bool:
+        """Whether a session over UDP was made here that did not play yet."""
+        sessions = self._dialogue.sessions.values()
+        return any(isinstance(one.transport, UdpTransport) and one not in self._viewers for one in sessions)
+
     def is_expendable(self, now_s: float) -> bool:
         """Whether it may be closed to make room: it has no session, and asked nothing or had time to make one."""
         owner = self._owner
@@ -139,6 +148,11 @@ class Connection:
     def heard_rtcp(self, session: Session) -> None:
         """RTCP over UDP is a sign of life of its session."""
         self._dialogue.heard(session.id, time.monotonic())
+
+    @_contained
+    def end(self, session: Session, reason: str) -> None:
+        """Media of this session reaches nobody any more."""
+        self._carry_out(self._dialogue.ended(session.id, reason))
 
     @_contained
     def check(self, now_s: float) -> None:
@@ -408,7 +422,7 @@ class Connection:
     def _end(self, effect: End) -> None:
         viewer = self._viewers.pop(effect.session, None)
         if viewer is not None:
-            viewer.end(effect.reason, goodbye=effect.reason != "TEARDOWN")
+            viewer.end(effect.reason, goodbye=effect.reason not in _UNTOLD)
             self._host.forget(viewer)
 
     def wind_up(self, reason: str) -> None:

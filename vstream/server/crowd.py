@@ -39,6 +39,10 @@ class Crowd:
         """Whether anybody from this address (with IPv6 its network) is connected."""
         return site(host) in self._at_site
 
+    def awaits_play(self, host: str) -> bool:
+        """Whether anybody at this address made a session over UDP and did not play yet."""
+        return any(connection.awaits_play for connection in self._connections if connection.peer.host == host)
+
     def exceeded(self, host: str) -> Limit | None:
         """The limit that stands against one more from this address."""
         if self._at_site[site(host)] >= self._limit_per_address:

@@ -11,7 +11,7 @@ from vstream.config import Settings
 from vstream.counters import counters
 from vstream.rtsp.dialogue import Dialogue
 from vstream.rtsp.parser import Limits
-from vstream.rtsp.session import Session, UdpTransport
+from vstream.rtsp.session import InterleavedTransport, Session
 from vstream.server.access import Access
 from vstream.server.certificate import Certificate
 from vstream.server.connection import STALL_LIMIT_S, Connection
@@ -19,11 +19,11 @@ from vstream.server.crowd import Crowd
 from vstream.server.descriptors import make_room_for_descriptors
 from vstream.server.listener import Listener
 from vstream.server.loop import EventLoop
-from vstream.server.punches import Punches
 from vstream.server.sockets import Endpoint, tune_connection
 from vstream.server.tunnels import Tunnels
 from vstream.server.turned_away import TurnedAway
 from vstream.server.udp import UdpPorts
+from vstream.server.udp_viewers import UdpViewers
 from vstream.server.viewer import Carrier, TcpCarrier, UdpCarrier, Viewer
 from vstream.stream import Stream, monotonic_us
 
@@ -53,11 +53,16 @@ class RtspServer:
         self._turned_away: set[TurnedAway] = set()
         self.viewers: dict[int, Viewer] = {}
         """Everyone who plays or paused, by number; other threads may copy it."""
-        self._by_rtcp: dict[Endpoint, tuple[Viewer, Connection]] = {}
-        self._rtp_ends: set[Endpoint] = set()
-        self._rtp_punches, self._rtcp_punches = Punches(), Punches()
+        self._udp_viewers = UdpViewers(self._connections)
         self._pacing = False
-        self._udp = UdpPorts(settings.rtsp_host, settings.rtp_port, loop, self._heard_rtcp, self._reached_rtp)
+        self._udp = UdpPorts(
+            settings.rtsp_host,
+            settings.rtp_port,
+            loop,
+            heard=self._udp_viewers.heard,
+            reached=self._udp_viewers.reached,
+            refused=self._udp_viewers.refused,
+        )
         try:
             self._listener = Listener(
                 settings.rtsp_host, settings.rtsp_port, loop, self._accepted, spares=SPARE_DESCRIPTORS
@@ -142,17 +147,15 @@ class RtspServer:
         viewer = Viewer(session, connection.peer, carrier, self._stream, self._cname)
         self.viewers[viewer.number] = viewer
         if isinstance(carrier, UdpCarrier):
-            self._by_rtcp[carrier.rtcp] = viewer, connection
-            self._rtp_ends.add(carrier.rtp)
+            self._udp_viewers.add(viewer, carrier, connection)
         return viewer
 
     def forget(self, viewer: Viewer) -> None:
         """The viewer's session is over."""
         self.viewers.pop(viewer.number, None)
         carrier = viewer.carrier
-        if isinstance(carrier, UdpCarrier) and self._by_rtcp.get(carrier.rtcp, (None, None))[0] is viewer:
-            del self._by_rtcp[carrier.rtcp]
-            self._rtp_ends.discard(carrier.rtp)
+        if isinstance(carrier, UdpCarrier):
+            self._udp_viewers.discard(viewer, carrier)
 
     def closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
@@ -238,30 +241,13 @@ class RtspServer:
 
     def _carrier(self, session: Session, connection: Connection) -> Carrier:
         transport = session.transport
-        if not isinstance(transport, UdpTransport):
+        if isinstance(transport, InterleavedTransport):
             return TcpCarrier(connection.writer, *transport, connection.carrier_name)
         # A player opens its NAT a moment before it asks to play.
         self._udp.receive()
-        peer, now_s = connection.peer, time.monotonic()
-        rtp = peer._replace(port=self._rtp_punches.take(peer.host, transport.rtp_port, now_s))
-        rtcp = peer._replace(port=self._rtcp_punches.take(peer.host, transport.rtcp_port, now_s))
+        rtp, rtcp = self._udp_viewers.place(connection.peer, transport)
         writer = self._udp.writer(rtp, connection.local_address, self.queue_limit_bytes)
         return UdpCarrier(writer, rtp, rtcp, partial(self._udp.send_rtcp, connection.local_address))
-
-    def _reached_rtp(self, sender: Endpoint) -> None:
-        if sender not in self._rtp_ends and self._connections.includes(sender.host):
-            self._rtp_punches.note(sender.host, sender.port, time.monotonic())
-
-    def _heard_rtcp(self, sender: Endpoint, packet: bytes) -> None:
-        """RTCP counts only from where a session has its own; of anyone else's at most the port is remembered."""
-        known = self._by_rtcp.get(sender)
-        if known is None:
-            if self._connections.includes(sender.host):
-                self._rtcp_punches.note(sender.host, sender.port, time.monotonic())
-        else:
-            viewer, connection = known
-            connection.heard_rtcp(viewer.session)
-            viewer.heard(packet)
 
     def _check(self) -> None:
         now_s = time.monotonic()

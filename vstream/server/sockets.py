@@ -1,6 +1,7 @@
 """Sockets as this server wants them, and addresses in one spelling whichever family carried them."""
 
 import contextlib
+import errno
 import socket
 import struct
 from typing import NamedTuple
@@ -12,6 +13,10 @@ NOT_SENT_LIMIT_BYTES = 256 << 10
 _SO_SNDBUFFORCE = 32
 _TCP_NOTSENT_LOWAT = 25
 _IP_PKTINFO = 8
+_IP_RECVERR, _IPV6_RECVERR = 11, 25
+_MSG_ERRQUEUE = 0x2000
+_QUOTED_BYTES = 64
+_ERROR_CONTROL_BYTES = 256
 _MAPPED = "::ffff:"
 
 
@@ -96,6 +101,27 @@ def enlarge_send_buffer(udp: socket.socket) -> None:
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     with contextlib.suppress(OSError):
         udp.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, SEND_BUFFER_BYTES)
+
+
+def keep_refusals(udp: socket.socket) -> None:
+    """Have the kernel keep the errors that datagrams of this socket draw, with the address each was sent to (ip(7))."""
+    udp.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+    if udp.family == socket.AF_INET6:
+        udp.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+
+
+def kept_refusals(udp: socket.socket, most: int) -> list[Endpoint]:
+    """Where datagrams went of which ICMP says since that nobody receives them there; takes at most so many errors."""
+    refused: list[Endpoint] = []
+    for _ in range(most):
+        try:
+            _, control, _, address = udp.recvmsg(_QUOTED_BYTES, _ERROR_CONTROL_BYTES, _MSG_ERRQUEUE)
+        except OSError:
+            break
+        # sock_extended_err begins with the errno, whichever family's ICMP it was.
+        if any(struct.unpack_from("=I", error)[0] == errno.ECONNREFUSED for _, _, error in control):
+            refused.append(endpoint(address))
+    return refused
 
 
 def tune_connection(tcp: socket.socket, dead_after_s: float) -> None:

@@ -2,13 +2,24 @@
 
 import contextlib
 import logging
+import select
 import socket
 from collections.abc import Callable
 
 from vstream._fastpath import UdpWriter
 from vstream.errors import ListenError
 from vstream.server.loop import EventLoop
-from vstream.server.sockets import Endpoint, SocketAddress, as_carried, bind, endpoint, enlarge_send_buffer, sent_from
+from vstream.server.sockets import (
+    Endpoint,
+    SocketAddress,
+    as_carried,
+    bind,
+    endpoint,
+    enlarge_send_buffer,
+    keep_refusals,
+    kept_refusals,
+    sent_from,
+)
 
 _PAIR_TRIES = 50
 _DATAGRAM_BYTES = 2048
@@ -21,14 +32,21 @@ Reached = Callable[[Endpoint], None]
 
 
 class UdpPorts:
-    """Both sockets; `heard` is given each RTCP datagram and its sender, `reached` who sent one to the RTP port."""
+    """Both sockets; `heard` is given each RTCP datagram and its sender, `reached` who sent one to the RTP port.
 
-    def __init__(self, host: str, rtp_port: int, loop: EventLoop, heard: Heard, reached: Reached) -> None:
+    `refused` is given each port of a viewer that answered that nobody receives RTP there.
+    """
+
+    def __init__(
+        self, host: str, rtp_port: int, loop: EventLoop, *, heard: Heard, reached: Reached, refused: Reached
+    ) -> None:
         self._loop = loop
         self._heard = heard
         self._reached = reached
+        self._refused = refused
         self._rtp, self._rtcp = _bind_pair(host, rtp_port)
         enlarge_send_buffer(self._rtp)
+        keep_refusals(self._rtp)
         loop.add(self._rtp.fileno(), self._receive_rtp)
         loop.add(self._rtcp.fileno(), self._receive_rtcp)
 
@@ -53,7 +71,7 @@ class UdpPorts:
         )
 
     def send_rtcp(self, source: str, viewer: Endpoint, packet: bytes) -> None:
-        """Send RTCP to a viewer's RTCP port from `source`; what cannot be sent now is not worth sending later."""
+        """Send RTCP to a viewer's RTCP port from `source`: later it would be out of date."""
         family = self._rtcp.family
         address: SocketAddress = (as_carried(viewer.host, family), viewer.port)
         if viewer.scope_id:
@@ -80,13 +98,18 @@ class UdpPorts:
                 return
             self._heard(endpoint(address), packet)
 
-    def _receive_rtp(self, _events: int) -> None:
+    def _receive_rtp(self, events: int) -> None:
         """Players open their NAT by sending here; what they say does not matter, but from where."""
+        if events & select.EPOLLERR:
+            for viewer in kept_refusals(self._rtp, _DATAGRAMS_A_TURN):
+                self._refused(viewer)
         for _ in range(_DATAGRAMS_A_TURN):
             try:
                 _, address = self._rtp.recvfrom(1)
-            except OSError:
+            except BlockingIOError:
                 return
+            except OSError:
+                continue  # somebody's refusal, which is kept; others' datagrams may stand behind it
             self._reached(endpoint(address))
 
 

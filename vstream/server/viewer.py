@@ -55,6 +55,11 @@ class UdpCarrier:
     def send_rtcp(self, packet: bytes) -> None:
         self._send(self.rtcp, packet)
 
+    def redirect(self, rtp: Endpoint) -> None:
+        """Send media to another port of the same address; the writer must have left the stream."""
+        self.writer.set_port(rtp.port)
+        self.rtp = rtp
+
 
 class TcpCarrier:
     """Media and RTCP interleaved on the RTSP connection (RFC 2326 section 10.12)."""
@@ -123,6 +128,18 @@ class Viewer:
         if self._playing:
             self._playing = False
             self.carrier.leave(self._stream)
+
+    def redirect(self, *, rtp: Endpoint | None = None, rtcp: Endpoint | None = None) -> None:
+        """A viewer over UDP is reached at another port of its address; what it was sent before is lost."""
+        assert isinstance(self.carrier, UdpCarrier)
+        if rtcp is not None:
+            self.carrier.rtcp = rtcp
+        if rtp is not None:
+            self.log(logging.INFO, "Client reached behind its NAT", port=rtp.port)
+            self.carrier.leave(self._stream)
+            self.carrier.redirect(rtp)
+            if self._playing:
+                self.carrier.join(self._stream)
 
     @property
     def waits_for_keyframe(self) -> bool:

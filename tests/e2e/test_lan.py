@@ -1,0 +1,108 @@
+"""The server among other hosts: several interfaces, IPv6, a NAT in between; players run on those hosts."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.e2e.players import FFMPEG, FRAMES, GSTREAMER, Player
+from tests.e2e.server import Server, serving
+from tests.netns import Host, hosts, own_network, run_in_own_network
+
+pytestmark = [
+    own_network,
+    pytest.mark.skipif(not (FFMPEG.installed and GSTREAMER.installed), reason="no ffmpeg, or no GStreamer"),
+    pytest.mark.skipif(not (shutil.which("nft") and shutil.which("sysctl")), reason="no nftables, or no procps"),
+]
+
+PATTERN = ("--width", "320", "--height", "240")
+LOOPBACK = "ip link set lo up"
+MEMBERS = [FFMPEG, GSTREAMER]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "the_address_that_was_asked",
+        "players_over_ipv6",
+        "players_behind_a_nat",
+        "a_player_whose_firewall_refuses_udp",
+    ],
+)
+def test_among_hosts(case: str) -> None:
+    run_in_own_network(LOOPBACK, f"{__name__}:{case}")
+
+
+@contextmanager
+def server_on_every_address(*flags: str) -> Iterator[Server]:
+    with serving("test", *PATTERN, "--rtsp-host", "", *flags) as server:
+        yield server
+
+
+def start(player: Player, host: Host | None, url: str, transport: str) -> "subprocess.Popen[str]":
+    prefix = host.prefix if host else []
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*prefix, *player.command(url, transport)], stdout=pipe, stderr=pipe, text=True)
+
+
+def assert_plays(player: Player, host: Host | None, url: str, transport: str) -> None:
+    assert player.finish(start(player, host, url, transport)) >= FRAMES
+
+
+@contextmanager
+def two_lans() -> Iterator[tuple[Host, Host]]:
+    with hosts(2) as (first, second):
+        first.cable("lan1", "10.91.1.1/24", "10.91.1.2/24")
+        second.cable("lan2", "10.91.2.1/24", "10.91.2.2/24")
+        yield first, second
+
+
+def the_address_that_was_asked() -> None:
+    """Also where the way to the player begins at another one; ffmpeg takes nothing from elsewhere."""
+    with two_lans() as (first, _), server_on_every_address() as server:
+        for address in ("10.91.1.1", "10.91.2.1"):
+            usual = FFMPEG.command(f"rtsp://{address}:{server.port}/video", "udp")
+            at = usual.index("-i")
+            command = [*first.prefix, *usual[:at], "-rtsp_flags", "filter_src", *usual[at:]]
+            pipe = subprocess.PIPE
+            assert FFMPEG.finish(subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)) >= FRAMES
+
+
+def players_over_ipv6() -> None:
+    with hosts(1) as (lan,):
+        lan.cable("lan", "fd91:1::1/64", "fd91:1::2/64")
+        with server_on_every_address() as server:
+            url = f"rtsp://[fd91:1::1]:{server.port}/video"
+            for player in MEMBERS:
+                for transport in ("udp", "tcp"):
+                    assert_plays(player, lan, url, transport)
+
+
+def players_behind_a_nat() -> None:
+    """Its router gives every flow another port, as one does whose ports are taken."""
+    with hosts(2) as (router, inner):
+        router.cable("wan", "203.0.113.1/24", "203.0.113.2/24")
+        inner.cable("inside", "192.168.77.1/24", "192.168.77.2/24", begin=router)
+        router.run("sysctl -qw net.ipv4.ip_forward=1", "nft add table ip nat")
+        router.run("nft add chain ip nat out { type nat hook postrouting priority 100 ; }")
+        router.run("nft add rule ip nat out oifname uplink masquerade fully-random")
+        with server_on_every_address() as server:
+            url = f"rtsp://203.0.113.1:{server.port}/video"
+            for player in MEMBERS:
+                assert_plays(player, inner, url, "udp")
+            assert len([line for line in server.lines_with("Client connected") if "transport=UDP" in line]) == 2
+            assert "address=203.0.113.2:" in server.wait_for("Client connected")
+
+
+def a_player_whose_firewall_refuses_udp() -> None:
+    """Its session ends, and is left at rest for the player to try TCP, as it does of itself."""
+    with hosts(1) as (lan,):
+        lan.cable("lan", "10.91.1.1/24", "10.91.1.2/24")
+        lan.run("nft add table ip wall", "nft add chain ip wall in { type filter hook input priority 0 ; }")
+        lan.run("nft add rule ip wall in meta l4proto udp reject with icmp type port-unreachable")
+        with server_on_every_address() as server:
+            assert_plays(GSTREAMER, lan, f"rtsp://10.91.1.1:{server.port}/video", "udp+tcp")
+            assert 'transport=UDP reason="port unreachable"' in server.wait_for("Client disconnected")
+            assert "transport=TCP" in server.wait_for("Client connected", times=2)
