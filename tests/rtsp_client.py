@@ -11,7 +11,7 @@ from vstream.rtsp.auth import Authenticator
 from vstream.rtsp.dialogue import Dialogue
 from vstream.rtsp.message import InterleavedFrame, Request
 from vstream.rtsp.parser import Parser
-from vstream.rtsp.session import Effect, StartPoint
+from vstream.rtsp.session import Effect, MulticastTransport, StartPoint
 
 URL = "rtsp://192.0.2.1:8554/video"
 TRACK = f"{URL}/trackID=0"
@@ -58,6 +58,7 @@ class Client:
         peer: str = "192.0.2.9",
         local: str = "192.0.2.1",
         authenticator: Authenticator | None = None,
+        multicast: MulticastTransport | None = None,
     ) -> None:
         self.media = FakeMedia()
         numbers = count(1)
@@ -70,6 +71,7 @@ class Client:
             local_port=8554,
             server_rtp_port=8000,
             server_rtcp_port=8001,
+            multicast=multicast,
             session_timeout_s=60,
             new_session_id=lambda: f"id{next(numbers)}",
             sessions_limit=3,

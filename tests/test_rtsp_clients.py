@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.rtsp_client import Client
-from vstream.rtsp.session import End, InterleavedTransport, Pause, Play, UdpTransport
+from vstream.rtsp.session import End, InterleavedTransport, MulticastTransport, Pause, Play, Transport, UdpTransport
 
 HOST = "192.0.2.1:8554"
 BASE = f"rtsp://{HOST}/video"
@@ -124,8 +124,9 @@ def _mediamtx(transport: str) -> list[Step]:
 
 TCP = "RTP/AVP/TCP;unicast;interleaved=0-1"
 ON_TCP = InterleavedTransport(0, 1)
+IN_GROUP = MulticastTransport("239.255.42.1", 5004, 5005, 16)
 
-DIALOGUES: dict[str, tuple[list[Step], UdpTransport | InterleavedTransport]] = {
+DIALOGUES: dict[str, tuple[list[Step], Transport]] = {
     "ffmpeg over UDP": (_ffmpeg("RTP/AVP/UDP;unicast;client_port=12906-12907", BASE), UdpTransport(12906, 12907)),
     "ffmpeg over TCP": (_ffmpeg(TCP, BASE), ON_TCP),
     "ffmpeg with a query": (_ffmpeg(TCP, f"{BASE}?profile=1"), ON_TCP),
@@ -142,6 +143,9 @@ DIALOGUES: dict[str, tuple[list[Step], UdpTransport | InterleavedTransport]] = {
     "VLC over UDP": (_vlc(("RTP/AVP;unicast;client_port=60784-60785", 200)), UdpTransport(60784, 60785)),
     "VLC over TCP": (_vlc((TCP, 200)), ON_TCP),
     "VLC that tries multicast": (_vlc(("RTP/AVP;multicast;client_port=60784-60785", 461), (TCP, 200)), ON_TCP),
+    "ffmpeg by multicast": (_ffmpeg("RTP/AVP/UDP;multicast", BASE), IN_GROUP),
+    "GStreamer by multicast": (_gstreamer(("RTP/AVP;multicast", 200)), IN_GROUP),
+    "VLC by multicast": (_vlc(("RTP/AVP;multicast;client_port=60784-60785", 200)), IN_GROUP),
     "openRTSP over UDP": (_open_rtsp("RTP/AVP;unicast;client_port=41240-41241"), UdpTransport(41240, 41241)),
     "openRTSP over TCP": (_open_rtsp(TCP), ON_TCP),
     "go2rtc": (GO2RTC, ON_TCP),
@@ -156,8 +160,8 @@ DIALOGUES: dict[str, tuple[list[Step], UdpTransport | InterleavedTransport]] = {
 
 @pytest.mark.parametrize("byte_by_byte", [False, True])
 @pytest.mark.parametrize(("steps", "transport"), DIALOGUES.values(), ids=DIALOGUES.keys())
-def test_dialogue(steps: list[Step], transport: UdpTransport | InterleavedTransport, byte_by_byte: bool) -> None:
-    client = Client()
+def test_dialogue(steps: list[Step], transport: Transport, byte_by_byte: bool) -> None:
+    client = Client(multicast=IN_GROUP if transport == IN_GROUP else None)
     session_id = ""
     for step in steps:
         text = "\r\n".join((f"{step.line} RTSP/1.0", *step.fields, "", "")).replace("{session}", session_id)

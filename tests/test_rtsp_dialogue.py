@@ -8,6 +8,7 @@ from vstream.rtsp.session import (
     Close,
     End,
     InterleavedTransport,
+    MulticastTransport,
     Pause,
     Play,
     StartPoint,
@@ -288,6 +289,14 @@ def test_each_keepalive_counts_with_and_without_the_session(method: str, names_i
         assert client.ask(method, URL, *([header] if names_its_session else [])).status == 200
         assert client.dialogue.expired(client.now_s + 59) == ()
     assert len(client.dialogue.expired(client.now_s + 100)) == 1
+
+
+def test_multicast_session_ends_after_silence_too() -> None:
+    client = Client(multicast=MulticastTransport("239.255.42.1", 5004, 5005, 16))
+    client.set_up("RTP/AVP;multicast")
+    session = client.dialogue.sessions["id1"]
+    assert client.dialogue.expired(client.now_s + 59) == ()
+    assert client.dialogue.expired(client.now_s + 100) == (End(session, "timeout"),)
 
 
 def test_who_ends_a_session_that_ended_meanwhile_has_what_it_wants() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from vstream.addresses import local_addresses
+from vstream.addresses import interface_index, local_addresses
 from vstream.urls import opening_help, stream_url, stream_urls
 
 
@@ -43,6 +43,17 @@ def test_addresses_are_those_that_ip_lists() -> None:
         if not {"temporary", "deprecated", "tentative", "dadfailed"} & entry.keys()
     }
     assert {address.text for address in local_addresses()} == expected
+
+
+@pytest.mark.skipif(shutil.which("ip") is None, reason="the `ip` command (iproute2) is not installed")
+def test_interfaces_are_found_by_name_and_by_address() -> None:
+    listed = json.loads(subprocess.run(["ip", "-json", "address"], check=True, capture_output=True).stdout)
+    for interface in listed:
+        assert interface_index(interface["ifname"]) == interface["ifindex"]
+    assert interface_index("127.0.0.1") == interface_index("lo")
+    for absent in ("absent0", "192.0.2.77", ""):
+        with pytest.raises(LookupError):
+            interface_index(absent)
 
 
 def test_without_netlink_there_is_still_loopback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import socket
 import struct
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import NamedTuple
 
 _RTM_NEWADDR, _RTM_GETADDR = 20, 22
@@ -43,12 +44,31 @@ def local_addresses() -> tuple[Address, ...]:
     Where the kernel may not be asked (a sandbox without netlink), only 127.0.0.1.
     """
     try:
-        found = {address for message in _dump() for address in _parse(message)}
+        found = {address for message in _dump() for _, address in _parse(message)}
     except OSError:
         return LOOPBACK
     usable = [address for address in found if not address.is_link_local]
     order = sorted(usable, key=lambda address: (address.is_loopback, address.family, address.text))
     return tuple(order) or LOOPBACK
+
+
+def interface_index(interface: str) -> int:
+    """The kernel's number of a network interface, by its name or by one of its addresses.
+
+    Raises:
+        LookupError: this machine has no such interface.
+    """
+    try:
+        return socket.if_nametoindex(interface)
+    except OSError:
+        pass
+    try:
+        wanted = ip_address(interface)
+        return next(
+            index for message in _dump() for index, address in _parse(message) if ip_address(address.text) == wanted
+        )
+    except (ValueError, OSError, StopIteration):
+        raise LookupError(interface) from None
 
 
 def _dump() -> Iterator[bytes]:
@@ -69,15 +89,16 @@ def _dump() -> Iterator[bytes]:
                 data = data[(length + 3) & ~3 :]
 
 
-def _parse(message: bytes) -> Iterator[Address]:
-    family, _, flags, _, _ = _IFADDRMSG.unpack_from(message)
+def _parse(message: bytes) -> Iterator[tuple[int, Address]]:
+    """The steady address in a message, if there is one, and the number of its interface."""
+    family, _, flags, _, index = _IFADDRMSG.unpack_from(message)
     if family not in _FAMILIES or flags & _UNSTEADY_FLAGS:
         return
     attributes = dict(_attributes(message[_IFADDRMSG.size :]))
     # On a point-to-point link IFA_ADDRESS is the other end and IFA_LOCAL is ours.
     packed = attributes.get(_IFA_LOCAL) or attributes.get(_IFA_ADDRESS)
     if packed:
-        yield Address(family, socket.inet_ntop(family, packed))
+        yield index, Address(family, socket.inet_ntop(family, packed))
 
 
 def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:

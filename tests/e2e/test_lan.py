@@ -1,9 +1,11 @@
-"""The server among other hosts: several interfaces, IPv6, a NAT in between; players run on those hosts."""
+"""The server among other hosts: multicast, several interfaces, IPv6, a NAT in between; players run on those hosts."""
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -17,14 +19,24 @@ pytestmark = [
     pytest.mark.skipif(not (shutil.which("nft") and shutil.which("sysctl")), reason="no nftables, or no procps"),
 ]
 
+GROUP, PORT, TTL = "239.255.42.1", 5004, 3
+GROUP_V6 = "ff15::42"
 PATTERN = ("--width", "320", "--height", "240")
 LOOPBACK = "ip link set lo up"
+PACKETS = 60
 MEMBERS = [FFMPEG, GSTREAMER]
+IN_GROUP = {FFMPEG.name: "udp_multicast", GSTREAMER.name: "udp-mcast"}
 
 
 @pytest.mark.parametrize(
     "case",
     [
+        "two_players_in_one_group",
+        "players_in_an_ipv6_group",
+        "players_on_this_host",
+        "an_interface_by_name",
+        "an_interface_by_address",
+        "the_interface_that_routes_say",
         "the_address_that_was_asked",
         "players_over_ipv6",
         "players_behind_a_nat",
@@ -49,6 +61,68 @@ def start(player: Player, host: Host | None, url: str, transport: str) -> "subpr
 
 def assert_plays(player: Player, host: Host | None, url: str, transport: str) -> None:
     assert player.finish(start(player, host, url, transport)) >= FRAMES
+
+
+def two_players_in_one_group() -> None:
+    with hosts(1) as (lan,):
+        lan.cable("lan", "10.91.1.1/24", "10.91.1.2/24")
+        flags = ("--rtsp-multicast", f"{GROUP}/{PORT}/{TTL}", "--rtsp-multicast-interface", "10.91.1.1")
+        with server_on_every_address(*flags) as server:
+            url = f"rtsp://10.91.1.1:{server.port}/video"
+            listener = Path(__file__).with_name("hear_group.py")
+            command = [*lan.prefix, sys.executable, str(listener), GROUP, str(PORT), str(PACKETS)]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as ear:
+                assert ear.stdout
+                assert ear.stdout.readline() == "joined\n"
+                players = [(player, start(player, lan, url, IN_GROUP[player.name])) for player in MEMBERS]
+                assert all(player.finish(process) >= FRAMES for player, process in players)
+                assert "transport=multicast" in server.wait_for("Client connected", times=2)
+                heard = [line.split() for line in ear.stdout]
+            assert len(heard) == PACKETS
+            assert len({sequence for sequence, _ in heard}) == PACKETS, "one copy, however many watch"
+            assert {ttl for _, ttl in heard} == {str(TTL)}
+
+
+def players_in_an_ipv6_group() -> None:
+    with hosts(1) as (lan,):
+        lan.cable("lan", "fd91:1::1/64", "fd91:1::2/64")
+        with server_on_every_address(
+            "--rtsp-multicast", f"{GROUP_V6}/{PORT}/{TTL}", "--rtsp-multicast-interface", "lan"
+        ) as server:
+            assert_plays(FFMPEG, lan, f"rtsp://[fd91:1::1]:{server.port}/video", "udp_multicast")
+            server.wait_for("transport=multicast")
+
+
+def players_on_this_host() -> None:
+    subprocess.run(["ip", "route", "add", "239.0.0.0/8", "dev", "lo"], check=True)
+    with serving("test", *PATTERN, "--rtsp-multicast", f"{GROUP}/{PORT}/{TTL}") as server:
+        for player in MEMBERS:
+            assert_plays(player, None, server.url, IN_GROUP[player.name])
+
+
+def an_interface_by_name() -> None:
+    plays_through_the_second_interface("lan2")
+
+
+def an_interface_by_address() -> None:
+    plays_through_the_second_interface("10.91.2.1")
+
+
+def plays_through_the_second_interface(interface: str) -> None:
+    """The routes name the first one."""
+    with two_lans() as (_, second):
+        subprocess.run(["ip", "route", "add", "239.0.0.0/8", "dev", "lan1"], check=True)
+        with server_on_every_address(
+            "--rtsp-multicast", f"{GROUP}/{PORT}/{TTL}", "--rtsp-multicast-interface", interface
+        ) as server:
+            assert_plays(FFMPEG, second, f"rtsp://10.91.2.1:{server.port}/video", "udp_multicast")
+
+
+def the_interface_that_routes_say() -> None:
+    with two_lans() as (_, second):
+        subprocess.run(["ip", "route", "add", "239.0.0.0/8", "dev", "lan2"], check=True)
+        with server_on_every_address("--rtsp-multicast", f"{GROUP}/{PORT}/{TTL}") as server:
+            assert_plays(FFMPEG, second, f"rtsp://10.91.2.1:{server.port}/video", "udp_multicast")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from tests.depacketizer import Depacketizer
 from tests.e2e.operating import PREFIX, Operator
 from tests.e2e.server import Server, serving, start
 from tests.e2e.viewer import PAYLOAD_TYPE, Viewer
-from tests.network import wait_until
+from tests.network import free_udp_pair, wait_until
 from vstream._fastpath import split
 
 FRAMES = 90
@@ -31,6 +32,7 @@ NEEDED = (
     "active_clients{transport=tcp}",
     "active_clients{transport=http}",
     "active_clients{transport=websocket}",
+    "active_clients{transport=multicast}",
     "frames_encoded_total",
     "rtp_packets_sent_total",
 )
@@ -118,6 +120,28 @@ def test_a_stream_that_nobody_watches_has_every_series(server: Server, operator:
     assert [name for name in NEEDED if name not in metrics] == []
     assert metrics["process_resident_memory_bytes"] > 0
     assert metrics["auth_failures_total{reason=credentials}"] == 0
+
+
+def test_viewers_by_multicast_are_counted_and_what_they_share_is_counted_once(clip: Path) -> None:
+    operator = Operator()
+    group = f"239.255.{random.randrange(256)}.{random.randrange(256)}/{free_udp_pair()}/1"
+    with piped("--rtsp-multicast", group, *operator.flags) as (server, feed):
+        data = clip.read_bytes()
+        second_picture = pictures_begin_at(data)[1]
+        feed.write(data[:second_picture] + DELIMITER)
+        wait_until(lambda: operator.json("/status")["source"]["frames"] == 1, "the first frame")
+        with Viewer(server.url).play("multicast") as one, Viewer(server.url).play("multicast"):
+            server.wait_for("Client connected", times=2)
+            feed.write(data[second_picture:] + DELIMITER)
+            wait_until(lambda: operator.json("/status")["source"]["frames"] == FRAMES, "all frames")
+            markers = packets = 0
+            while markers < FRAMES:
+                packets += 1
+                markers += one.rtp()[1] >> 7
+            metrics, viewers = operator.metrics(), operator.json("/status")["viewers"]
+    assert metrics["active_clients{transport=multicast}"] == 2
+    assert metrics["rtp_packets_sent_total"] == packets
+    assert [(viewer["transport"], viewer["packets"]) for viewer in viewers] == [("multicast", packets)] * 2
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool (Debian: prometheus)")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.players import FFMPEG, FRAMES, PLAYERS, Player, watch
+from tests.e2e.players import FFMPEG, FRAMES, GSTREAMER, PLAYERS, QGROUNDCONTROL, Player, watch
 from tests.e2e.server import Server, serving
 from tests.pictures import assert_is_run_of, picture_hashes
 
@@ -20,6 +20,13 @@ def test_player(server: Server, player: Player, transport: str) -> None:
     before = len([line for line in server.lines_with("Client connected") if asked in line])
     assert player.finish(player.start(server.url, transport)) >= FRAMES
     assert len([line for line in server.lines_with("Client connected") if asked in line]) > before
+
+
+@pytest.mark.parametrize("player", [GSTREAMER, QGROUNDCONTROL], ids=lambda player: player.name)
+def test_who_asks_for_multicast_in_vain_plays_another_way(server: Server, player: Player) -> None:
+    if not player.installed:
+        pytest.skip(f"{player.name} is not installed")
+    assert player.finish(player.start(server.url, "udp-mcast+tcp")) >= FRAMES
 
 
 def test_ten_at_once(server: Server) -> None:

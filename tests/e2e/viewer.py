@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Protocol, Self
 from urllib.parse import urlsplit
 
-from bench.rtsp_client import udp_pair
+from bench.rtsp_client import RECEIVE_BUFFER_BYTES, udp_pair
 from tests.depacketizer import Depacketizer, ReceivedUnit
 
 TIMEOUT_S = 20
@@ -109,7 +109,7 @@ class Viewer:
         self.connection.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
 
     def set_up(self, transport: str) -> Self:
-        """Describe the stream and make a session over `udp` or `tcp`."""
+        """Describe the stream and make a session over `udp`, `tcp` or `multicast`."""
         described = self.ask("DESCRIBE")
         assert described.status == 200
         offer = "RTP/AVP/TCP;unicast;interleaved=0-1"
@@ -117,16 +117,21 @@ class Viewer:
             self.udp = bound_pair(self.source)
             port = self.udp[0].getsockname()[1]
             offer = f"RTP/AVP;unicast;client_port={port}-{port + 1}"
+        elif transport == "multicast":
+            offer = "RTP/AVP;multicast"
         reply = self.ask("SETUP", described.headers["Content-Base"] + "trackID=0", Transport=offer)
         assert reply.status == 200
         self.session = reply.headers["Session"].partition(";")[0]
         agreed = dict(parameter.partition("=")[::2] for parameter in reply.headers["Transport"].split(";"))
         self.server_ports = tuple(map(int, agreed["server_port"].split("-"))) if "server_port" in agreed else ()
-        self.ssrc = int(agreed["ssrc"], 16)
+        if transport == "multicast":
+            self.udp = group_pair(agreed["destination"], int(agreed["port"].partition("-")[0]), self.source)
+        else:
+            self.ssrc = int(agreed["ssrc"], 16)
         return self
 
     def play(self, transport: str) -> Self:
-        """Set up over `udp` or `tcp` and play."""
+        """Set up over `udp`, `tcp` or `multicast` and play."""
         self.set_up(transport)
         reply = self.ask("PLAY")
         assert reply.status == 200
@@ -205,6 +210,23 @@ def bound_pair(address: str = "127.0.0.1") -> tuple[socket.socket, socket.socket
     for one in pair:
         one.settimeout(TIMEOUT_S)
     return pair
+
+
+def group_pair(group: str, port: int, interface: str) -> tuple[socket.socket, socket.socket]:
+    """Two UDP sockets that hear what comes to a group's RTP and RTCP port at the interface with that address."""
+    return _joined(group, port, interface), _joined(group, port + 1, interface)
+
+
+def _joined(group: str, port: int, interface: str) -> socket.socket:
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    udp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    udp.settimeout(TIMEOUT_S)
+    udp.bind((group, port))
+    wanted = socket.inet_aton(group) + socket.inet_aton(interface)
+    udp.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, wanted)
+    udp.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(interface))
+    return udp
 
 
 def packet_types(compound: bytes) -> list[int]:

@@ -13,11 +13,12 @@ from vstream.rtsp.credentials import Credentials
 from vstream.rtsp.headers import Headers, split_quoted
 from vstream.rtsp.message import Request
 from vstream.rtsp.parser import Parser
-from vstream.rtsp.session import InterleavedTransport
+from vstream.rtsp.session import InterleavedTransport, MulticastTransport
 from vstream.rtsp.uri import Mount, parse_uri
 from vstream.tunnel.origins import admits, parse_origins
 
 PEER = "192.0.2.9"
+GROUP = MulticastTransport("239.255.42.1", 5004, 5005, 16)
 CHANNELS_IN_USE = {0, 1, 4}
 KNOWN = Credentials(b"viewer", b"secret")
 
@@ -39,7 +40,11 @@ def check_transport(values: list[str]) -> None:
     for interleaved_only in (False, True):
         try:
             choice = transport.choose(
-                values, peer_address=PEER, channels_in_use=CHANNELS_IN_USE, interleaved_only=interleaved_only
+                values,
+                peer_address=PEER,
+                channels_in_use=CHANNELS_IN_USE,
+                interleaved_only=interleaved_only,
+                multicast=GROUP,
             )
         except RtspError as refusal:
             if refusal.status not in {400, 461}:
@@ -51,9 +56,10 @@ def check_transport(values: list[str]) -> None:
             assert all(0 <= channel <= 255 for channel in chosen)
         else:
             assert not interleaved_only
-            assert all(1 <= port <= 65535 for port in chosen)
+            assert chosen == GROUP or min(chosen.rtp_port, chosen.rtcp_port) >= 1
+            assert max(chosen.rtp_port, chosen.rtcp_port) <= 65535
         agreed = transport.format_answer(choice, source=PEER, server_rtp_port=2, server_rtcp_port=3, ssrc=4)
-        again = transport.choose([agreed], peer_address=PEER, channels_in_use=CHANNELS_IN_USE)
+        again = transport.choose([agreed], peer_address=PEER, channels_in_use=CHANNELS_IN_USE, multicast=GROUP)
         assert again == choice
 
 

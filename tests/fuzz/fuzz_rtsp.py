@@ -9,7 +9,7 @@ from vstream.rtsp.credentials import Credentials
 from vstream.rtsp.dialogue import Dialogue
 from vstream.rtsp.message import REASONS, HttpRequest, InterleavedFrame, Request, Response
 from vstream.rtsp.parser import Limits, Parser
-from vstream.rtsp.session import End, Pause, Play, StartPoint, State
+from vstream.rtsp.session import End, MulticastTransport, Pause, Play, StartPoint, State
 
 Event = Request | Response | HttpRequest | InterleavedFrame | int
 
@@ -70,6 +70,7 @@ def converse(events: list[Event], authenticator: Authenticator | None) -> None:
         local_port=8554,
         server_rtp_port=8000,
         server_rtcp_port=8001,
+        multicast=MulticastTransport("239.255.42.1", 5004, 5005, 16),
         session_timeout_s=60,
         new_session_id=lambda: f"s{next(ids)}",
         sessions_limit=SESSIONS_LIMIT,

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, TypeVar, cast
 
 from vstream.config.kinds import Automatic, Choice, H264Level, Integer, Kind, Number, Text, Toggle
 from vstream.controls import parse_controls
+from vstream.group import parse_group
 from vstream.networks import parse_networks
 from vstream.tunnel.origins import parse_origins
 
@@ -23,6 +24,7 @@ FILE_PREFIX = "file:"
 STDIN_SOURCE = "-"
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_INTERFACE = re.compile(r"[A-Za-z0-9_.@-]{1,15}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9._-]+)?")
 
 
@@ -70,6 +72,18 @@ def _are_origins(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_group(text: str) -> bool:
+    try:
+        parse_group(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_interface(text: str) -> bool:
+    return _INTERFACE.fullmatch(text) is not None
 
 
 class _Declared(NamedTuple):
@@ -261,6 +275,25 @@ class Settings:
         "for IPv6 or a VLAN; 1200 passes most tunnels; 8972 is the most that jumbo frames carry.",
         unit="bytes",
         example="1200",
+    )
+    rtsp_multicast: str = _setting(
+        "",
+        Text(
+            "a multicast address, an even port and a TTL from 1 to 255, such as 239.255.42.1/5004/16 or "
+            "ff15::42/5004/16",
+            _is_group,
+        ),
+        "Group for viewers that ask for multicast: one copy of the stream serves all of them. The TTL is how many "
+        "routers it may pass, plus one; RTCP has the next port. Empty is off, and such viewers are answered 461. "
+        "Whoever joins the group can watch, RTSP_AUTH or not.",
+        example="239.255.42.1/5004/16",
+    )
+    rtsp_multicast_interface: str = _setting(
+        "",
+        Text("the name or an address of a network interface, such as eth0 or 192.168.1.20", _is_interface),
+        "The interface that multicast leaves by. Empty is that of RTSP_HOST, or where that is every address the one "
+        "that the system's routes name.",
+        example="eth0",
     )
     rtsp_auth: bool = _setting(
         False,

@@ -22,7 +22,7 @@ VIEWERS_LIMIT = 100
 """How many viewers have series of their own; the worst values of the rest share one."""
 
 _PREFIX = "video_streamer_"
-_TRANSPORTS = ("udp", "tcp", "http", "websocket")
+_TRANSPORTS = ("udp", "tcp", "http", "websocket", "multicast")
 _RESTART_REASONS = ("camera", "source")
 _AUTH_REASONS = tuple(reason.name.lower() for reason in Reason)
 _CONNECTION_REASONS = ("network", "failures", *(limit.value for limit in Limit))

@@ -18,12 +18,12 @@ from vstream.rtsp.session import (
     End,
     InterleavedTransport,
     Media,
+    MulticastTransport,
     Pause,
     Play,
     Session,
     State,
     Transport,
-    UdpTransport,
     allowed_methods,
 )
 from vstream.rtsp.uri import TRACK_CONTROL, Mount, RequestUri, parse_uri
@@ -58,6 +58,7 @@ class Dialogue:
         local_port: int,
         server_rtp_port: int,
         server_rtcp_port: int,
+        multicast: MulticastTransport | None = None,
         session_timeout_s: int,
         new_session_id: Callable[[], str],
         sessions_limit: int,
@@ -73,6 +74,7 @@ class Dialogue:
         self._local_authority = f"{host}:{local_port}"
         self._server_rtp_port = server_rtp_port
         self._server_rtcp_port = server_rtcp_port
+        self._multicast = multicast
         self._session_timeout_s = session_timeout_s
         self._new_session_id = new_session_id
         self._sessions_limit = sessions_limit
@@ -139,12 +141,12 @@ class Dialogue:
         return None
 
     def expired(self, now_s: float) -> tuple[Effect, ...]:
-        """End the UDP sessions that were silent too long; interleaved ones live as long as their connection."""
+        """End the sessions that were silent too long; interleaved ones live as long as their connection."""
         heard_since_s = now_s - self._session_timeout_s * _SILENCE_ALLOWED
         silent = [
             session
             for session in self._sessions.values()
-            if isinstance(session.transport, UdpTransport) and session.last_heard_s < heard_since_s
+            if session.last_heard_s < heard_since_s and not isinstance(session.transport, InterleavedTransport)
         ]
         return tuple(self._end_unasked(session, "timeout") for session in silent)
 
@@ -233,6 +235,7 @@ class Dialogue:
             peer_address=self._peer_address,
             channels_in_use=channels_in_use,
             interleaved_only=self.is_tunnelled,
+            multicast=self._multicast,
         )
         if session is None:
             session = self._begin(choice.transport, uri, now_s)
@@ -279,6 +282,8 @@ class Dialogue:
         )
 
     def _rtp_info(self, session: Session) -> list[tuple[str, str]]:
+        if isinstance(session.transport, MulticastTransport):
+            return []  # it enters where the group is by then, which nobody knows yet
         start = self._media.start_point()
         known = [("seq", start.sequence), ("rtptime", start.timestamp)]
         items = [f"{name}={value}" for name, value in known if value is not None]

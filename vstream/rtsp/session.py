@@ -55,7 +55,16 @@ class InterleavedTransport(NamedTuple):
     rtcp_channel: int
 
 
-Transport = UdpTransport | InterleavedTransport
+class MulticastTransport(NamedTuple):
+    """The group that a viewer shares with others; `ttl` is how far it reaches."""
+
+    destination: str
+    rtp_port: int
+    rtcp_port: int
+    ttl: int
+
+
+Transport = UdpTransport | InterleavedTransport | MulticastTransport
 
 
 @dataclass(slots=True, eq=False)

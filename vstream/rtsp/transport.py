@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from vstream.errors import RtspError
 from vstream.rtsp.headers import split_quoted
-from vstream.rtsp.session import InterleavedTransport, Transport, UdpTransport
+from vstream.rtsp.session import InterleavedTransport, MulticastTransport, Transport, UdpTransport
 
 _PAIR = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _TCP_PROFILE = "RTP/AVP/TCP"
@@ -24,11 +24,17 @@ class Choice(NamedTuple):
 
 
 def choose(
-    headers: Sequence[str], *, peer_address: str, channels_in_use: Collection[int], interleaved_only: bool = False
+    headers: Sequence[str],
+    *,
+    peer_address: str,
+    channels_in_use: Collection[int],
+    interleaved_only: bool = False,
+    multicast: MulticastTransport | None = None,
 ) -> Choice:
     """Take the first acceptable offer of all Transport headers, in the client's order of preference.
 
-    `interleaved_only` is for a connection whose peer may be a proxy, which has no use for datagrams.
+    `interleaved_only` is for a connection whose peer may be a proxy, which has no use for datagrams; `multicast` is
+    the group of those who ask for one, where there is one.
 
     Raises:
         RtspError: 400 where there is no offer or none is well formed, 461 where none is served.
@@ -36,7 +42,7 @@ def choose(
     refusals: list[RtspError] = []
     for offer in (offer for header in headers for offer in split_quoted(header, ",")):
         try:
-            choice = _accept(offer, peer_address, channels_in_use)
+            choice = _accept(offer, peer_address, channels_in_use, multicast)
             if not interleaved_only or isinstance(choice.transport, InterleavedTransport):
                 return choice
             refusals.append(RtspError(461, "UDP past a tunnel"))
@@ -48,8 +54,12 @@ def choose(
 
 
 def format_answer(choice: Choice, *, source: str, server_rtp_port: int, server_rtcp_port: int, ssrc: int) -> str:
-    """The Transport header of a response to SETUP; an empty `source` is left out."""
+    """The Transport header of a response to SETUP; an empty `source` is left out, and with multicast all of ours."""
     transport = choice.transport
+    if isinstance(transport, MulticastTransport):
+        ports = f"port={transport.rtp_port}-{transport.rtcp_port}"
+        where = f"destination={transport.destination};{ports};ttl={transport.ttl}"
+        return f'{choice.profile};multicast;{where};mode="PLAY"'
     if isinstance(transport, InterleavedTransport):
         where = f"interleaved={transport.rtp_channel}-{transport.rtcp_channel}"
     else:
@@ -59,7 +69,9 @@ def format_answer(choice: Choice, *, source: str, server_rtp_port: int, server_r
     return f'{choice.profile};unicast;{where};ssrc={ssrc:08X};mode="PLAY"'
 
 
-def _accept(offer: str, peer_address: str, channels_in_use: Collection[int]) -> Choice:
+def _accept(
+    offer: str, peer_address: str, channels_in_use: Collection[int], multicast: MulticastTransport | None
+) -> Choice:
     profile, *rest = split_quoted(offer, ";") or [""]
     profile = profile.upper()
     parameters: dict[str, str] = {}
@@ -70,12 +82,12 @@ def _accept(offer: str, peer_address: str, channels_in_use: Collection[int]) -> 
         raise RtspError(400, "a Transport without a profile")
     if profile not in _PROFILES:
         raise RtspError(461, "a transport that is not RTP/AVP over UDP or TCP")
-    if "multicast" in parameters:
-        raise RtspError(461, "multicast is not served")
     modes = [mode.strip(" \t").upper() for mode in parameters.get("mode", "PLAY").split(",")]
     if "PLAY" not in modes:
         raise RtspError(461, "a mode that is not PLAY")
     destination = parameters.get("destination")
+    if "multicast" in parameters:
+        return Choice(profile, _multicast(profile, destination, multicast))
     if destination and not _same_address(destination, peer_address):
         raise RtspError(461, "a destination that is not the client itself")
     if profile == _TCP_PROFILE or "interleaved" in parameters:
@@ -83,6 +95,15 @@ def _accept(offer: str, peer_address: str, channels_in_use: Collection[int]) -> 
     if "client_port" not in parameters:
         raise RtspError(461, "UDP without client_port")
     return Choice(profile, UdpTransport(*_pair(parameters["client_port"], 1, _HIGHEST_PORT)))
+
+
+def _multicast(profile: str, destination: str | None, group: MulticastTransport | None) -> MulticastTransport:
+    """The group that is served, whatever ports and TTL the client would like (RFC 2326 section 12.39)."""
+    if group is None or profile == _TCP_PROFILE:
+        raise RtspError(461, "multicast is not served")
+    if destination and not _same_address(destination, group.destination):
+        raise RtspError(461, "a multicast group that is not served")
+    return group
 
 
 def _interleaved(asked: str | None, channels_in_use: Collection[int]) -> InterleavedTransport:

@@ -9,9 +9,10 @@ from functools import partial
 from vstream import __version__
 from vstream.config import Settings
 from vstream.counters import counters
+from vstream.group import parse_group
 from vstream.rtsp.dialogue import Dialogue
 from vstream.rtsp.parser import Limits
-from vstream.rtsp.session import InterleavedTransport, Session
+from vstream.rtsp.session import InterleavedTransport, MulticastTransport, Session
 from vstream.server.access import Access
 from vstream.server.certificate import Certificate
 from vstream.server.connection import STALL_LIMIT_S, Connection
@@ -19,6 +20,7 @@ from vstream.server.crowd import Crowd
 from vstream.server.descriptors import make_room_for_descriptors
 from vstream.server.listener import Listener
 from vstream.server.loop import EventLoop
+from vstream.server.multicast import MulticastCarrier, MulticastGroup
 from vstream.server.sockets import Endpoint, tune_connection
 from vstream.server.tunnels import Tunnels
 from vstream.server.turned_away import TurnedAway
@@ -59,11 +61,12 @@ class RtspServer:
             settings.rtsp_host,
             settings.rtp_port,
             loop,
-            heard=self._udp_viewers.heard,
+            heard=self._heard_rtcp,
             reached=self._udp_viewers.reached,
             refused=self._udp_viewers.refused,
         )
         try:
+            self._group = self._open_group(settings)
             self._listener = Listener(
                 settings.rtsp_host, settings.rtsp_port, loop, self._accepted, spares=SPARE_DESCRIPTORS
             )
@@ -74,6 +77,13 @@ class RtspServer:
         self.checked_us = monotonic_us()
         """When the event loop last looked after its connections; CLOCK_MONOTONIC."""
         loop.every(_CHECK_INTERVAL_S, self._check)
+
+    def _open_group(self, settings: Settings) -> MulticastGroup | None:
+        """Have the multicast group ready where there is to be one."""
+        if not settings.rtsp_multicast:
+            return None
+        group = parse_group(settings.rtsp_multicast)
+        return MulticastGroup(group, settings.rtsp_multicast_interface, self._udp, self.loop, self._stream)
 
     def _listen_encrypted(self, settings: Settings) -> Listener | None:
         """Open the RTSPS port where there is a certificate for it."""
@@ -148,6 +158,8 @@ class RtspServer:
         self.viewers[viewer.number] = viewer
         if isinstance(carrier, UdpCarrier):
             self._udp_viewers.add(viewer, carrier, connection)
+        elif isinstance(carrier, MulticastCarrier):
+            carrier.group.add(viewer, connection)
         return viewer
 
     def forget(self, viewer: Viewer) -> None:
@@ -156,6 +168,8 @@ class RtspServer:
         carrier = viewer.carrier
         if isinstance(carrier, UdpCarrier):
             self._udp_viewers.discard(viewer, carrier)
+        elif isinstance(carrier, MulticastCarrier):
+            carrier.group.discard(viewer)
 
     def closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
@@ -232,6 +246,7 @@ class RtspServer:
             local_port=local_port,
             server_rtp_port=self._udp.rtp_port,
             server_rtcp_port=self._udp.rtcp_port,
+            multicast=self._group.transport if self._group else None,
             session_timeout_s=self._settings.rtsp_session_timeout_s,
             new_session_id=lambda: secrets.token_hex(16),
             sessions_limit=SESSIONS_A_CONNECTION,
@@ -243,11 +258,18 @@ class RtspServer:
         transport = session.transport
         if isinstance(transport, InterleavedTransport):
             return TcpCarrier(connection.writer, *transport, connection.carrier_name)
+        if isinstance(transport, MulticastTransport):
+            assert self._group is not None
+            return self._group.carrier(self.queue_limit_bytes)
         # A player opens its NAT a moment before it asks to play.
         self._udp.receive()
         rtp, rtcp = self._udp_viewers.place(connection.peer, transport)
         writer = self._udp.writer(rtp, connection.local_address, self.queue_limit_bytes)
         return UdpCarrier(writer, rtp, rtcp, partial(self._udp.send_rtcp, connection.local_address))
+
+    def _heard_rtcp(self, sender: Endpoint, packet: bytes) -> None:
+        if not self._udp_viewers.heard(sender, packet) and self._group is not None:
+            self._group.heard(sender, packet)
 
     def _check(self) -> None:
         now_s = time.monotonic()

@@ -103,6 +103,43 @@ def enlarge_send_buffer(udp: socket.socket) -> None:
         udp.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, SEND_BUFFER_BYTES)
 
 
+def aim_multicast(udp: socket.socket, group: str, interface: int, ttl: int) -> None:
+    """Have what this socket sends to `group` leave by the interface of that number and live for `ttl` hops."""
+    if ":" in group:
+        udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface)
+        udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, ttl)
+    else:
+        udp.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, _ip_mreqn("0.0.0.0", interface))
+        udp.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
+
+
+def bind_to_group(group: Endpoint, interface: int) -> socket.socket:
+    """A socket that hears what is sent to a group's port, beside any other program that does.
+
+    Raises:
+        OSError: no interface can join the group, or another program has the port for itself.
+    """
+    family = socket.AF_INET6 if ":" in group.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.bind((group.host, group.port, 0, interface))
+            wanted = socket.inet_pton(family, group.host) + struct.pack("=I", interface)
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, wanted)
+        else:
+            bound.bind((group.host, group.port))
+            bound.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _ip_mreqn(group.host, interface))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _ip_mreqn(group: str, interface: int) -> bytes:
+    return socket.inet_aton(group) + bytes(4) + struct.pack("=i", interface)
+
+
 def keep_refusals(udp: socket.socket) -> None:
     """Have the kernel keep the errors that datagrams of this socket draw, with the address each was sent to (ip(7))."""
     udp.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)

@@ -12,6 +12,7 @@ from vstream.server.loop import EventLoop
 from vstream.server.sockets import (
     Endpoint,
     SocketAddress,
+    aim_multicast,
     as_carried,
     bind,
     endpoint,
@@ -20,6 +21,7 @@ from vstream.server.sockets import (
     kept_refusals,
     sent_from,
 )
+from vstream.urls import EVERY_ADDRESS
 
 _PAIR_TRIES = 50
 _DATAGRAM_BYTES = 2048
@@ -58,8 +60,25 @@ class UdpPorts:
     def rtcp_port(self) -> int:
         return int(self._rtcp.getsockname()[1])
 
+    @property
+    def own_address(self) -> str:
+        """The address that they are bound to; empty where that is every address."""
+        host = endpoint(self._rtp.getsockname()).host
+        return "" if host in EVERY_ADDRESS else host
+
+    def reaches(self, host: str) -> bool:
+        """Whether datagrams can be sent to an address of this family."""
+        if self._rtp.family == socket.AF_INET:
+            return ":" not in host
+        return ":" in host or not self._rtp.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+
+    def aim_multicast(self, group: str, interface: int, ttl: int) -> None:
+        """Have RTP and RTCP to a group leave by the interface of that number (0: as the routes say) with that TTL."""
+        for udp in (self._rtp, self._rtcp):
+            aim_multicast(udp, group, interface, ttl)
+
     def writer(self, viewer: Endpoint, source: str, limit_bytes: int) -> UdpWriter:
-        """A writer to a viewer's RTP port, from the local address `source` that it asked."""
+        """A writer to a viewer's RTP port, from the local address `source` that it asked; empty is any."""
         family = self._rtp.family
         return UdpWriter(
             self._rtp.fileno(),
@@ -67,16 +86,16 @@ class UdpPorts:
             viewer.port,
             limit_bytes=limit_bytes,
             scope_id=viewer.scope_id,
-            source=b"" if viewer.scope_id else as_carried(source, family).encode(),
+            source=as_carried(source, family).encode() if source and not viewer.scope_id else b"",
         )
 
     def send_rtcp(self, source: str, viewer: Endpoint, packet: bytes) -> None:
-        """Send RTCP to a viewer's RTCP port from `source`: later it would be out of date."""
+        """Send RTCP to a viewer's RTCP port from `source`, empty for any; later it would be out of date."""
         family = self._rtcp.family
         address: SocketAddress = (as_carried(viewer.host, family), viewer.port)
         if viewer.scope_id:
             address = (viewer.host, viewer.port, 0, viewer.scope_id)
-        control = [] if viewer.scope_id else [sent_from(source, family)]
+        control = [sent_from(source, family)] if source and not viewer.scope_id else []
         with contextlib.suppress(OSError):
             self._rtcp.sendmsg([packet], control, 0, address)
 

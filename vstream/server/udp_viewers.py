@@ -54,8 +54,11 @@ class UdpViewers:
             else:
                 late[0].redirect(rtp=sender)
 
-    def heard(self, sender: Endpoint, packet: bytes) -> None:
-        """RTCP counts only from where a session has its own; of anyone else's at most the port is remembered."""
+    def heard(self, sender: Endpoint, packet: bytes) -> bool:
+        """RTCP counts only from where a session has its own; of anyone else's at most the port is remembered.
+
+        Gives whether it was a session's.
+        """
         known = self._by_rtcp.get(sender)
         if known is not None:
             self._rtcp_punches.settle(sender.host, sender.port)
@@ -65,10 +68,12 @@ class UdpViewers:
                 self._rtcp_punches.note(sender.host, sender.port, time.monotonic())
             else:
                 known[0].redirect(rtcp=sender)
-        if known is not None:
-            viewer, connection = known
-            connection.heard_rtcp(viewer.session)
-            viewer.heard(packet)
+        if known is None:
+            return False
+        viewer, connection = known
+        connection.heard_rtcp(viewer.session)
+        viewer.heard(packet)
+        return True
 
     def refused(self, receiver: Endpoint) -> None:
         """A viewer's host says that nobody receives RTP there; that ends the session once it is certain."""

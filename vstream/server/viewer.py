@@ -3,8 +3,9 @@
 import itertools
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from vstream import rtcp
 from vstream._fastpath import TcpWriter, UdpWriter, Writer
@@ -16,6 +17,8 @@ from vstream.stream import Stream, monotonic_us
 
 SENDER_REPORT_INTERVAL_S = 5.0
 
+WriterT = TypeVar("WriterT", bound=Writer)
+
 _numbers = itertools.count(1)
 
 log = logging.getLogger(__name__)
@@ -25,15 +28,42 @@ class Carrier(Protocol):
     """The way to a viewer: joins its writer to the stream, and carries RTCP."""
 
     name: str
+    report_due_s: float
+    """When the next sender report is due, on CLOCK_MONOTONIC."""
 
     @property
     def writer(self) -> Writer: ...
+    @property
+    def begun_us(self) -> int:
+        """When the viewer was given its first keyframe since it joined (CLOCK_MONOTONIC); 0 before."""
+
     def join(self, stream: Stream) -> None: ...
     def leave(self, stream: Stream) -> None: ...
     def send_rtcp(self, packet: bytes) -> None: ...
+    def end(self, goodbye: bytes, *, is_told: bool) -> None:
+        """The session is over; `is_told` where its viewer did not end it itself."""
 
 
-class UdpCarrier:
+class _OwnWriter(ABC, Generic[WriterT]):
+    """What the ways to a viewer who shares its writer with nobody have in common."""
+
+    def __init__(self, writer: WriterT) -> None:
+        self.writer = writer
+        self.report_due_s = 0.0
+
+    @property
+    def begun_us(self) -> int:
+        return self.writer.begun_us
+
+    def end(self, goodbye: bytes, *, is_told: bool) -> None:
+        if is_told:
+            self.send_rtcp(goodbye)
+
+    @abstractmethod
+    def send_rtcp(self, packet: bytes) -> None: ...
+
+
+class UdpCarrier(_OwnWriter[UdpWriter]):
     """Media and RTCP as datagrams to two ports of the viewer: `rtp` and `rtcp`, where it really is."""
 
     name = "UDP"
@@ -41,7 +71,7 @@ class UdpCarrier:
     def __init__(
         self, writer: UdpWriter, rtp: Endpoint, rtcp: Endpoint, send: Callable[[Endpoint, bytes], None]
     ) -> None:
-        self.writer = writer
+        super().__init__(writer)
         self.rtp = rtp
         self.rtcp = rtcp
         self._send = send
@@ -61,13 +91,13 @@ class UdpCarrier:
         self.rtp = rtp
 
 
-class TcpCarrier:
+class TcpCarrier(_OwnWriter[TcpWriter]):
     """Media and RTCP interleaved on the RTSP connection (RFC 2326 section 10.12)."""
 
     def __init__(self, writer: TcpWriter, rtp_channel: int, rtcp_channel: int, name: str) -> None:
         """`name` says what the connection goes through."""
+        super().__init__(writer)
         self.name = name
-        self.writer = writer
         self._rtp_channel = rtp_channel
         self._rtcp_channel = rtcp_channel
 
@@ -112,7 +142,6 @@ class Viewer:
         self.since_unix_s = time.time()
         self._since_s = time.monotonic()
         self._asked_us: int | None = None
-        self._report_due_s = 0.0
         self._playing = False
 
     def play(self) -> None:
@@ -145,13 +174,12 @@ class Viewer:
     def waits_for_keyframe(self) -> bool:
         """Whether it plays, has all that was queued, and can go on with nothing but a keyframe."""
         writer = self.carrier.writer
-        return self._playing and writer.awaiting_keyframe and not writer.queued_bytes
+        return self._playing and (writer.awaiting_keyframe or not self.carrier.begun_us) and not writer.queued_bytes
 
     def end(self, reason: str, *, goodbye: bool) -> None:
         """Stop sending; a viewer that did not end it itself is told."""
         self.pause()
-        if goodbye:
-            self.carrier.send_rtcp(rtcp.goodbye(self._stream.ssrc, reason, cname=self._cname))
+        self.carrier.end(rtcp.goodbye(self._stream.ssrc, reason, cname=self._cname), is_told=goodbye)
         writer = self.carrier.writer
         seconds = time.monotonic() - self._since_s
         counts = {"packets": writer.packets_sent, "dropped_units": writer.units_dropped}
@@ -160,9 +188,9 @@ class Viewer:
     def report(self, now_s: float) -> None:
         """Send a sender report where one is due."""
         self._note_join()
-        if not self._playing or now_s < self._report_due_s:
+        if not self._playing or now_s < self.carrier.report_due_s:
             return
-        self._report_due_s = now_s + SENDER_REPORT_INTERVAL_S
+        self.carrier.report_due_s = now_s + SENDER_REPORT_INTERVAL_S
         clocks, writer = self._stream.clocks(), self.carrier.writer
         counts = writer.packets_sent, writer.octets_sent
         self.carrier.send_rtcp(rtcp.sender_report(self._stream.ssrc, *clocks, *counts, cname=self._cname))
@@ -173,7 +201,7 @@ class Viewer:
 
     def _note_join(self) -> None:
         """Note, once for each time it began to play, how long its first keyframe took."""
-        begun_us = self.carrier.writer.begun_us
+        begun_us = self.carrier.begun_us
         if self._asked_us is not None and begun_us:
             self._stream.joins.add((begun_us - self._asked_us) / 1e6)
             self._asked_us = None
