@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 from tests.access_units import Trains
 from tests.interleaved import Media
-from vstream._fastpath import Fanout, UdpWriter
+from vstream._fastpath import Fanout, Srtp, UdpWriter
 
 TIMEOUT_S = 10
 RECEIVE_BUFFER_BYTES = 8 << 20
@@ -15,7 +15,16 @@ RECEIVE_BUFFER_BYTES = 8 << 20
 class UdpViewer:
     """Receives at a port of its own; `writer` sends there from the shared socket."""
 
-    def __init__(self, sender: socket.socket, host: str, *, limit_bytes: int, source: str, segmentation: bool) -> None:
+    def __init__(
+        self,
+        sender: socket.socket,
+        host: str,
+        *,
+        limit_bytes: int,
+        source: str,
+        segmentation: bool,
+        srtp: Srtp | None = None,
+    ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
@@ -30,6 +39,7 @@ class UdpViewer:
             limit_bytes=limit_bytes,
             source=source.encode(),
             segmentation=segmentation,
+            srtp=srtp,
         )
 
     def packets(self, count: int) -> list[bytes]:
@@ -68,6 +78,15 @@ class Sender:
     ) -> UdpViewer:
         viewer = UdpViewer(self.socket, host, limit_bytes=limit_bytes, source=source, segmentation=segmentation)
         self._stack.enter_context(viewer.socket)
+        return viewer
+
+    def encrypted(self, srtp: Srtp, *, segmentation: bool = True) -> UdpViewer:
+        """One that has joined, and gets SRTP."""
+        viewer = UdpViewer(
+            self.socket, "127.0.0.1", limit_bytes=1 << 24, source="", segmentation=segmentation, srtp=srtp
+        )
+        self._stack.enter_context(viewer.socket)
+        self.fanout.join_udp(viewer.writer, cached=False)
         return viewer
 
     def joined(

@@ -1,5 +1,6 @@
 """A client in memory: text goes through the parser and a dialogue, and each response is read by the email package."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesParser
@@ -9,6 +10,7 @@ from typing import NamedTuple
 from vstream.errors import MalformedMessageError
 from vstream.rtsp.auth import Authenticator
 from vstream.rtsp.dialogue import Dialogue
+from vstream.rtsp.keyring import Keyring
 from vstream.rtsp.message import InterleavedFrame, Request
 from vstream.rtsp.parser import Parser
 from vstream.rtsp.session import Effect, MulticastTransport, StartPoint
@@ -40,9 +42,10 @@ class FakeMedia:
     start: StartPoint = HIGHEST_START
     asked: list[tuple[str, str]] = field(default_factory=list)
 
-    def description(self, base_url: str, address: str) -> bytes | None:
+    def description(self, base_url: str, address: str, profile: str, keys: Sequence[str] = ()) -> bytes | None:
         self.asked.append((base_url, address))
-        return self.sdp
+        lines = [f"m=video 0 {profile} 96", *keys] if keys else []
+        return self.sdp and self.sdp + "".join(f"{line}\r\n" for line in lines).encode()
 
     def start_point(self) -> StartPoint:
         return self.start
@@ -59,6 +62,7 @@ class Client:
         local: str = "192.0.2.1",
         authenticator: Authenticator | None = None,
         multicast: MulticastTransport | None = None,
+        keyring: Keyring | None = None,
     ) -> None:
         self.media = FakeMedia()
         numbers = count(1)
@@ -76,6 +80,7 @@ class Client:
             new_session_id=lambda: f"id{next(numbers)}",
             sessions_limit=3,
             authenticator=authenticator,
+            keyring=keyring,
         )
         self.parser = Parser()
         self.now_s = 100.0

@@ -23,9 +23,9 @@ def now_us() -> int:
 def test_it_is_ready_with_its_parameter_sets() -> None:
     fed = stream()
     fed.publish(AccessUnit(picture(0), now_us()))
-    assert (fed.ready, fed.description("rtsp://h/v/", "127.0.0.1")) == (False, None)
+    assert (fed.ready, fed.description("rtsp://h/v/", "127.0.0.1", "RTP/AVP")) == (False, None)
     fed.publish(AccessUnit(annexb(SPS, PPS), now_us()))
-    description = fed.description("rtsp://h/v/", "127.0.0.1")
+    description = fed.description("rtsp://h/v/", "127.0.0.1", "RTP/AVP")
     assert fed.ready
     assert description is not None
     assert b"sprop-parameter-sets=Z0LADdkBQfsBEAAAAwAQAAADA8DxQqSA,aMuDyyA=" in description

@@ -104,7 +104,7 @@ class TlsContext:
     """A certificate chain and its key, from PEM files, for TLS 1.2 and later.
 
     Raises:
-        ValueError: they cannot be read, or do not belong together.
+        ValueError: one cannot be read, or they do not belong together; the text names the file.
         ImportError: this system has no OpenSSL.
     """
 
@@ -137,13 +137,47 @@ class TcpWriter(Writer):
             OSError: the connection broke, or its peer speaks no TLS.
         """
 
+    @property
+    def shakes_hands(self) -> bool:
+        """Whether it is a TLS connection whose handshake is not over."""
+
     def flush(self) -> None: ...
     def close(self) -> None:
         """Forget the socket and all that is queued; the caller closes the descriptor."""
 
+def derive_key(master: bytes, label: int, size: int) -> bytes:
+    """A session key of SRTP, from a master key of 16 bytes and its salt of 14 (RFC 3711 section 4.3).
+
+    Raises:
+        ValueError: the master key has another length.
+        ImportError: this system has no OpenSSL.
+    """
+
+@final
+class Srtp:
+    """One viewer's SRTP and SRTCP, by AES-CM with 128 bits and HMAC-SHA1 (RFC 3711).
+
+    `sending` and `receiving` are master keys of 16 bytes, each with its salt of 14 behind it; `tag_bytes`, 4 or 10, is
+    the length of the tag of RTP. RTCP's has 10 (RFC 4568 section 6.2).
+
+    Raises:
+        ValueError: a length that is none of these.
+        ImportError: this system has no OpenSSL.
+    """
+
+    def __new__(cls, sending: bytes, receiving: bytes, *, tag_bytes: int) -> Self: ...
+    def seal_rtcp(self, packet: bytes) -> bytes:
+        """Encrypt and sign a compound packet; each call uses up one of 2**31 numbers."""
+
+    def open_rtcp(self, packet: bytes) -> bytes | None:
+        """What the viewer sent; None where it is not signed with its key, or came before."""
+
 @final
 class UdpWriter(Writer):
-    """One viewer's address on the shared RTP socket `fd`; a `source` is the local address to send from."""
+    """One viewer's address on the shared RTP socket `fd`; a `source` is the local address to send from.
+
+    With `srtp` its media is encrypted, with sequence numbers of its own.
+    """
 
     def __new__(
         cls,
@@ -155,6 +189,7 @@ class UdpWriter(Writer):
         scope_id: int = 0,
         source: bytes = b"",
         segmentation: bool = True,
+        srtp: Srtp | None = None,
     ) -> Self: ...
     def set_port(self, port: int) -> None:
         """Send to another port of the same address.

@@ -5,6 +5,9 @@ Locks: a Fanout's lock is taken before a TcpWriter's, never after; both only wit
 written once and then only read, so its references are all that threads share of it.
 """
 
+import os
+import sys
+
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
@@ -13,7 +16,9 @@ include "fastpath/nal.pxi"
 include "fastpath/train.pxi"
 include "fastpath/packetizer.pxi"
 include "fastpath/flow.pxi"
+include "fastpath/openssl.pxi"
 include "fastpath/tls.pxi"
 include "fastpath/tcp.pxi"
+include "fastpath/srtp.pxi"
 include "fastpath/udp.pxi"
 include "fastpath/fanout.pxi"

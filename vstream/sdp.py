@@ -22,6 +22,8 @@ def describe(
     session_version: int = 1,
     payload_type: int = 96,
     bitrate_bps: int | None = None,
+    profile: str = "RTP/AVP",
+    keys: Sequence[str] = (),
     control: str = TRACK_CONTROL,
     username: str = "-",
     session_name: str = "vstream",
@@ -29,7 +31,7 @@ def describe(
     """Describe the stream; `sps` and `pps` are NAL units without start codes, `address` is the server's own.
 
     `session_version` must rise with every change of the description (RFC 8866 section 5.2). A framerate or
-    bitrate that is not known is left out.
+    bitrate that is not known is left out. `keys` are the lines that name the keys of SRTP.
 
     Raises:
         NoVideoError: there is no parameter set of a kind, or an SPS is too short to name its profile.
@@ -47,7 +49,7 @@ def describe(
         "t=0 0",
         "a=control:*",
         "a=range:npt=now-",
-        f"m=video 0 RTP/AVP {payload_type}",
+        f"m=video 0 {profile} {payload_type}",
         *([] if bitrate_bps is None else [f"b=AS:{-(-bitrate_bps // 1000)}"]),
         f"a=rtpmap:{payload_type} H264/90000",
         f"a=fmtp:{payload_type} packetization-mode=1;profile-level-id={profile_level_id}"
@@ -55,6 +57,7 @@ def describe(
         *([] if framerate is None else [f"a=framerate:{framerate:g}"]),
         f"a=framesize:{payload_type} {width}-{height}",
         f"a=x-dimensions:{width},{height}",
+        *keys,
         f"a=control:{control}",
     ]
     return "".join(f"{line}\r\n" for line in lines).encode()

@@ -3,7 +3,7 @@
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -133,8 +133,8 @@ class Stream:
         """Whether the source has given parameter sets, so that a viewer can be told what it will get."""
         return self._description is not None
 
-    def description(self, base_url: str, address: str) -> bytes | None:
-        """The SDP; `address` is the server's own. None before the first parameter sets."""
+    def description(self, base_url: str, address: str, profile: str, keys: Sequence[str] = ()) -> bytes | None:
+        """The SDP; `address` is the server's own, `profile` that of RTP. None before the first parameter sets."""
         current = self._description
         if current is None:
             return None
@@ -149,6 +149,8 @@ class Stream:
             address=address,
             payload_type=PAYLOAD_TYPE,
             bitrate_bps=self._bitrate_bps,
+            profile=profile,
+            keys=keys,
         )
 
     def start_point(self) -> StartPoint:

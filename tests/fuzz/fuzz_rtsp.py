@@ -1,12 +1,14 @@
 """Fuzz target: any bytes give the same messages however they are cut, and every request gets a well-formed answer."""
 
 import sys
+from collections.abc import Sequence
 from itertools import count
 
 from vstream.errors import MalformedMessageError
 from vstream.rtsp.auth import Authenticator
 from vstream.rtsp.credentials import Credentials
 from vstream.rtsp.dialogue import Dialogue
+from vstream.rtsp.keyring import Keyring
 from vstream.rtsp.message import REASONS, HttpRequest, InterleavedFrame, Request, Response
 from vstream.rtsp.parser import Limits, Parser
 from vstream.rtsp.session import End, MulticastTransport, Pause, Play, StartPoint, State
@@ -21,7 +23,7 @@ SESSIONS_LIMIT = 3
 class _Media:
     ssrc = 0xFFFFFFFF
 
-    def description(self, base_url: str, address: str) -> bytes | None:
+    def description(self, base_url: str, address: str, profile: str, keys: Sequence[str] = ()) -> bytes | None:
         return base_url.encode("ascii")
 
     def start_point(self) -> StartPoint:
@@ -35,6 +37,7 @@ def fuzz_one(data: bytes) -> None:
     assert whole == read(data, 7)
     converse(whole, None)
     converse(whole, guard())
+    converse(whole, None, Keyring(bytes, lambda: 0))
 
 
 def read(data: bytes, step: int) -> list[Event]:
@@ -58,7 +61,7 @@ def guard() -> Authenticator:
     return Authenticator(known=lambda: known, new_nonce=lambda: f"n{next(nonces)}", path="/video", offers_basic=True)
 
 
-def converse(events: list[Event], authenticator: Authenticator | None) -> None:
+def converse(events: list[Event], authenticator: Authenticator | None, keyring: Keyring | None = None) -> None:
     """Answer every request on one connection; the effects must agree with the sessions that are left."""
     ids = count(1)
     dialogue = Dialogue(
@@ -75,6 +78,7 @@ def converse(events: list[Event], authenticator: Authenticator | None) -> None:
         new_session_id=lambda: f"s{next(ids)}",
         sessions_limit=SESSIONS_LIMIT,
         authenticator=authenticator,
+        keyring=keyring,
     )
     playing: set[str] = set()
     for now_s, event in enumerate(events):

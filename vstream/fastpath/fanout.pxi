@@ -127,7 +127,7 @@ cdef class Fanout:
         cdef uint32_t begun = queue_at(&udp.flow.queue, 0).packet if udp.flow.queue.count else 0
         if not flow_admits(&udp.flow, train, train.plain_bytes, begun):
             return
-        if udp.flow.queue.count:
+        if udp.flow.queue.count or udp.srtp != NULL:  # what is encrypted leaves as backlogs do, each viewer's by itself
             udp_queue(udp, train, 0)
             return
         while packet < train.packet_count:
@@ -178,6 +178,8 @@ cdef class Fanout:
             full = self.add_udp(&writer.c) < 0
             if not full:
                 flow_join(&writer.c.flow, &self.totals)
+                if writer.c.srtp != NULL:
+                    writer.c.srtp.joining = True
                 if cached:
                     for i in range(self.gop.count):
                         writer.c.flow.allowance_bytes += self.gop.trains[i].plain_bytes
@@ -283,7 +285,7 @@ cdef class Fanout:
             pthread_mutex_lock(&self.lock)
             if self.gop.count:
                 any_ = True
-                sequence = self.gop.trains[0].first_sequence
+                sequence = <uint16_t>self.gop.trains[0].first_sequence
                 timestamp = self.gop.trains[0].timestamp
                 begun_us = self.gop.begun_us
             pthread_mutex_unlock(&self.lock)

@@ -9,7 +9,11 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 
 enum {
     VS_FILETYPE_PEM = 1,
@@ -18,11 +22,17 @@ enum {
     VS_ERROR_SYSCALL = 5,
     VS_ERROR_ZERO_RETURN = 6,
     VS_CTRL_MODE = 33,
+    VS_CTRL_SESSION_CACHE_MODE = 44,
     VS_CTRL_MIN_VERSION = 123,
     VS_TLS1_2 = 0x0303,
     VS_MODES = 0x01 | 0x02 | 0x10, /* partial writes, moving buffers, buffers given back while idle */
 };
+/* Sessions are not resumed: tickets and a cache would be kept for every viewer that ever came. */
+#define VS_OP_NO_TICKET (UINT64_C(1) << 14)
+#define VS_OP_CIPHER_SERVER_PREFERENCE (UINT64_C(1) << 22)
 #define VS_OP_NO_RENEGOTIATION (UINT64_C(1) << 30)
+
+typedef int (*vs_password_t)(char *, int, int, void *);
 
 #define VS_SSL_FUNCTIONS(X)                                                     \
     X(const void *, TLS_server_method, (void))                                  \
@@ -31,6 +41,9 @@ enum {
     X(long, SSL_CTX_ctrl, (void *, int, long, void *))                          \
     X(uint64_t, SSL_CTX_set_options, (void *, uint64_t))                        \
     X(int, SSL_CTX_set_num_tickets, (void *, size_t))                           \
+    X(int, SSL_CTX_set_cipher_list, (void *, const char *))                     \
+    X(int, SSL_CTX_set_ciphersuites, (void *, const char *))                    \
+    X(void, SSL_CTX_set_default_passwd_cb, (void *, vs_password_t))             \
     X(int, SSL_CTX_use_certificate_chain_file, (void *, const char *))          \
     X(int, SSL_CTX_use_PrivateKey_file, (void *, const char *, int))            \
     X(int, SSL_CTX_check_private_key, (const void *))                           \
@@ -41,6 +54,7 @@ enum {
     X(int, SSL_read, (void *, void *, int))                                     \
     X(int, SSL_write, (void *, const void *, int))                              \
     X(int, SSL_shutdown, (void *))                                              \
+    X(int, SSL_is_init_finished, (const void *))                                \
     X(int, SSL_get_error, (const void *, int))
 
 #define VS_CRYPTO_FUNCTIONS(X)                                                  \
@@ -68,14 +82,24 @@ typedef struct {
 
 static vs_openssl_t vs_openssl;
 
-/* Finds every function; NULL, or the name of what is missing. */
-static const char *vs_openssl_load(void)
+static void *vs_open(const char *directory, const char *name)
+{
+    char path[4096];
+    void *library = NULL;
+    if (directory && snprintf(path, sizeof(path), "%s/%s", directory, name) < (int)sizeof(path))
+        library = dlopen(path, RTLD_NOW);
+    return library ? library : dlopen(name, RTLD_NOW);
+}
+
+/* Finds every function; NULL, or the name of what is missing. Both libraries are of one build: a `directory`, where
+ * there is one, is looked into before the system, for it has the libcrypto that this process may have loaded already. */
+static const char *vs_openssl_load(const char *directory)
 {
     static const char *const versions[][2] = {{"libssl.so.3", "libcrypto.so.3"}, {"libssl.so.1.1", "libcrypto.so.1.1"}};
     void *ssl = NULL, *crypto = NULL;
     for (unsigned i = 0; i < 2 && !(ssl && crypto); i++) {
-        ssl = dlopen(versions[i][0], RTLD_NOW);
-        crypto = dlopen(versions[i][1], RTLD_NOW);
+        crypto = vs_open(directory, versions[i][1]);
+        ssl = crypto ? vs_open(directory, versions[i][0]) : NULL;
     }
     if (!ssl || !crypto)
         return "libssl.so.3";
@@ -92,27 +116,69 @@ static const char *vs_openssl_load(void)
     return NULL;
 }
 
-/* A server's context for TLS 1.2 and later from PEM files; NULL with the reason in `*reason`. */
-static void *vs_tls_context(const char *certificate, const char *key, const char **reason)
+/* Whether this processor computes AES itself; a Raspberry Pi 4 does not, a Pi 5 does. */
+static int vs_has_aes(void)
+{
+#if defined(__aarch64__)
+    return (getauxval(AT_HWCAP) >> 3) & 1; /* HWCAP_AES */
+#elif defined(__x86_64__)
+    return __builtin_cpu_supports("aes") != 0;
+#else
+    return 0;
+#endif
+}
+
+/* Nobody is there to be asked for the passphrase of a key. */
+static int vs_no_password(char *to, int size, int writing, void *data)
+{
+    (void)to, (void)size, (void)writing, (void)data;
+    return -1;
+}
+
+static int vs_tls_configure(void *context)
+{
+    const int aes = vs_has_aes();
+    vs_openssl.SSL_CTX_ctrl(context, VS_CTRL_MIN_VERSION, VS_TLS1_2, NULL);
+    vs_openssl.SSL_CTX_ctrl(context, VS_CTRL_MODE, VS_MODES, NULL);
+    vs_openssl.SSL_CTX_ctrl(context, VS_CTRL_SESSION_CACHE_MODE, 0, NULL);
+    vs_openssl.SSL_CTX_set_options(context, VS_OP_NO_RENEGOTIATION | VS_OP_NO_TICKET | VS_OP_CIPHER_SERVER_PREFERENCE);
+    vs_openssl.SSL_CTX_set_num_tickets(context, 0);
+    vs_openssl.SSL_CTX_set_default_passwd_cb(context, vs_no_password);
+    return vs_openssl.SSL_CTX_set_ciphersuites(context, aes
+                   ? "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+                   : "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384") == 1 &&
+           vs_openssl.SSL_CTX_set_cipher_list(context, aes ? "ECDHE+AESGCM:ECDHE+CHACHA20" : "ECDHE+CHACHA20:ECDHE+AESGCM") == 1;
+}
+
+/* Takes both files; gives the one that cannot be used, NULL where all is well. */
+static const char *vs_tls_identify(void *context, const char *certificate, const char *key)
+{
+    if (vs_openssl.SSL_CTX_use_certificate_chain_file(context, certificate) != 1)
+        return certificate;
+    return vs_openssl.SSL_CTX_use_PrivateKey_file(context, key, VS_FILETYPE_PEM) == 1 &&
+                   vs_openssl.SSL_CTX_check_private_key(context) == 1
+               ? NULL
+               : key;
+}
+
+/* A server's context for TLS 1.2 and later from PEM files; NULL with the `*culprit` and the `*reason`. */
+static void *vs_tls_context(const char *certificate, const char *key, const char **culprit, const char **reason)
 {
     void *context;
     errno = 0;
+    *culprit = certificate;
     vs_openssl.ERR_clear_error();
     context = vs_openssl.SSL_CTX_new(vs_openssl.TLS_server_method());
-    if (context) {
-        vs_openssl.SSL_CTX_ctrl(context, VS_CTRL_MIN_VERSION, VS_TLS1_2, NULL);
-        vs_openssl.SSL_CTX_ctrl(context, VS_CTRL_MODE, VS_MODES, NULL);
-        vs_openssl.SSL_CTX_set_options(context, VS_OP_NO_RENEGOTIATION);
-        vs_openssl.SSL_CTX_set_num_tickets(context, 0);
-        if (vs_openssl.SSL_CTX_use_certificate_chain_file(context, certificate) == 1 &&
-            vs_openssl.SSL_CTX_use_PrivateKey_file(context, key, VS_FILETYPE_PEM) == 1 &&
-            vs_openssl.SSL_CTX_check_private_key(context) == 1)
+    if (context && vs_tls_configure(context)) {
+        *culprit = vs_tls_identify(context, certificate, key);
+        if (!*culprit)
             return context;
-        vs_openssl.SSL_CTX_free(context);
     }
     *reason = vs_openssl.ERR_reason_error_string(vs_openssl.ERR_get_error());
     if (!*reason)
         *reason = errno ? strerror(errno) : "unknown reason";
+    if (context)
+        vs_openssl.SSL_CTX_free(context);
     return NULL;
 }
 
@@ -129,6 +195,9 @@ static void *vs_tls_new(void *context, int fd)
     return NULL;
 }
 
+/* What the latest failure with EPROTO on this thread was; OpenSSL's own words, which stay. */
+static __thread const char *vs_tls_reason;
+
 /* Sets errno as read(2) and write(2) do, EPROTO where the peer speaks no proper TLS. */
 static ptrdiff_t vs_tls_result(void *tls, int result, int *wants_write)
 {
@@ -144,6 +213,8 @@ static ptrdiff_t vs_tls_result(void *tls, int result, int *wants_write)
         errno = EAGAIN;
     else if (error != VS_ERROR_SYSCALL || !errno)
         errno = EPROTO;
+    if (errno == EPROTO)
+        vs_tls_reason = vs_openssl.ERR_reason_error_string(vs_openssl.ERR_get_error());
     return -1;
 }
 

@@ -105,7 +105,7 @@ cdef inline bint aggregates(const nal_t *unit) noexcept nogil:
 
 cdef class Packetizer:
     cdef uint32_t ssrc, payload_limit
-    cdef uint16_t sequence
+    cdef uint64_t sequence  # of the next packet, with its wraps counted
     cdef uint8_t payload_type
     cdef readonly uint64_t generation
     cdef parameter_set_t sps_sets[SPS_IDS]
@@ -162,7 +162,7 @@ cdef class Packetizer:
 
     @property
     def next_sequence(self):
-        return self.sequence
+        return <uint16_t>self.sequence
 
     cdef int append(self, const uint8_t *at, uint32_t length) noexcept nogil:
         cdef size_t room
@@ -315,7 +315,7 @@ cdef class Packetizer:
     cdef uint8_t *begin_packet(self, train_t *train) noexcept nogil:
         cdef uint8_t *at = train.plain + train.plain_bytes
         train.offsets[train.packet_count] = train.plain_bytes
-        at = rtp_header(at, self.payload_type, self.sequence, train.timestamp, self.ssrc)
+        at = rtp_header(at, self.payload_type, <uint16_t>self.sequence, train.timestamp, self.ssrc)
         self.sequence += 1
         return at
 

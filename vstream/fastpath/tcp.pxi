@@ -185,6 +185,7 @@ cdef class TcpWriter(Writer):
     def receive(self, int size):
         cdef ssize_t taken = -1
         cdef int wants_write = 0, error = 0
+        cdef const char *reason = NULL
         data = PyBytes_FromStringAndSize(NULL, size)
         cdef char *room = PyBytes_AS_STRING(data)
         with nogil:
@@ -194,14 +195,19 @@ cdef class TcpWriter(Writer):
             else:
                 taken = vs_tls_read(self.c.tls, room, size, &wants_write)
                 error = errno if taken < 0 else 0
+                reason = vs_tls_reason if error == EPROTO else NULL
                 tcp_flush(&self.c)  # what had to wait for the handshake
                 tcp_arm(&self.c, self.c.armed or wants_write)
             pthread_mutex_unlock(&self.c.lock)
         if error == EAGAIN:
             return None
         if error:
-            raise OSError(error, strerror(error).decode())
+            raise OSError(error, (reason if reason != NULL else strerror(error)).decode())
         return data[:taken]
+
+    @property
+    def shakes_hands(self):
+        return self.c.tls != NULL and not vs_openssl.SSL_is_init_finished(self.c.tls)
 
     def flush(self):
         with nogil:

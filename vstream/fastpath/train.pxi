@@ -32,7 +32,7 @@ cdef struct train_t:
     uint32_t run_count
     uint32_t plain_bytes
     uint32_t timestamp
-    uint16_t first_sequence
+    uint64_t first_sequence  # with its wraps counted, so that it tells which of two trains is older
     bint keyframe
     uint8_t *plain  # the packets back to back
     uint32_t *offsets  # of each packet in `plain`, and the end
@@ -149,7 +149,7 @@ cdef class Train:
 
     @property
     def first_sequence(self):
-        return self.c.first_sequence
+        return <uint16_t>self.c.first_sequence
 
     @property
     def packet_count(self):

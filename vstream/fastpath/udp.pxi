@@ -15,6 +15,7 @@ cdef struct udp_t:
     socklen_t address_bytes
     int fd
     bint segmentation
+    srtp_t *srtp  # NULL: in the clear
 
 
 cdef void udp_sent(udp_t *udp, train_t *train, uint32_t first, uint32_t count) noexcept nogil:
@@ -28,12 +29,17 @@ cdef class UdpWriter(Writer):
     """One viewer's address on the shared RTP socket."""
 
     cdef udp_t c
+    cdef Srtp srtp  # holds what `c` points into
 
-    def __cinit__(self, int fd, bytes host, int port, *, uint64_t limit_bytes, uint32_t scope_id=0, bytes source=b"", bint segmentation=True):
+    def __cinit__(self, int fd, bytes host, int port, *, uint64_t limit_bytes, uint32_t scope_id=0, bytes source=b"", bint segmentation=True,
+                  Srtp srtp=None):
         self.flow = &self.c.flow
         self.c.fd = fd
         self.c.flow.limit_bytes = limit_bytes
         self.c.segmentation = segmentation
+        if srtp is not None:
+            self.srtp = srtp
+            self.c.srtp = &srtp.c
         if not 0 < port < 65536:
             raise ValueError(f"port {port} is not within 1..65535")
         if not self.set_address(host, port, scope_id):
@@ -94,6 +100,7 @@ cdef struct batch_t:
     train_t *trains[BATCH]
     run_t runs[BATCH]
     uint32_t count
+    uint8_t sealed[SEALED_BYTES_LIMIT]  # the encrypted packets of the run that is being sent
 
 
 cdef void batch_add(batch_t *batch, udp_t *udp, train_t *train, run_t run) noexcept nogil:
@@ -205,9 +212,17 @@ cdef void batch_send(batch_t *batch) noexcept nogil:
 
 cdef int udp_send(udp_t *udp, train_t *train, run_t run, batch_t *scratch) noexcept nogil:
     """Send one run alone: 0, or the errno."""
+    cdef run_t carried = run
+    if udp.srtp != NULL:
+        carried.segment += udp.srtp.tag_bytes
+        carried.bytes += run.count * udp.srtp.tag_bytes
     scratch.count = 0
-    batch_add(scratch, udp, train, run)
+    batch_add(scratch, udp, train, carried)
     scratch.count = 0
+    if udp.srtp != NULL:
+        if not seal_run(udp.srtp, train, run, scratch.sealed):
+            return ENOMEM
+        scratch.vectors[0].iov_base = scratch.sealed
     for _ in range(ERROR_TRIES):
         if sendmsg(udp.fd, &scratch.messages[0].msg_hdr, MSG_DONTWAIT) >= 0:
             udp_sent(udp, train, run.first, run.count)
@@ -224,7 +239,7 @@ cdef run_t rest_of_run(const udp_t *udp, const train_t *train, uint32_t packet) 
     if udp.segmentation:
         for i in range(train.run_count):
             run = train.runs[i]
-            if run.first == packet:
+            if run.first == packet and (udp.srtp == NULL or run.bytes + run.count * udp.srtp.tag_bytes <= SEALED_BYTES_LIMIT):
                 return run
     return run_of_one(train, packet)
 

@@ -25,7 +25,7 @@ _PREFIX = "video_streamer_"
 _TRANSPORTS = ("udp", "tcp", "http", "websocket", "multicast")
 _RESTART_REASONS = ("camera", "source")
 _AUTH_REASONS = tuple(reason.name.lower() for reason in Reason)
-_CONNECTION_REASONS = ("network", "failures", *(limit.value for limit in Limit))
+_CONNECTION_REASONS = ("network", "failures", "handshake", *(limit.value for limit in Limit))
 _REST = "rest"
 
 

@@ -9,6 +9,7 @@ from vstream.errors import RtspError
 from vstream.rtsp import fields, parameters, ranges, transport
 from vstream.rtsp.auth import Authenticator
 from vstream.rtsp.headers import Headers
+from vstream.rtsp.keyring import Keyring, Protection
 from vstream.rtsp.message import RTSP_VERSION, InterleavedFrame, Request, Response
 from vstream.rtsp.session import (
     STATELESS_METHODS,
@@ -26,6 +27,7 @@ from vstream.rtsp.session import (
     Transport,
     allowed_methods,
 )
+from vstream.rtsp.srtp import SAVP
 from vstream.rtsp.uri import TRACK_CONTROL, Mount, RequestUri, parse_uri
 
 PUBLIC_METHODS = (*STATELESS_METHODS, "SETUP", "PLAY", "PAUSE", "TEARDOWN")
@@ -33,6 +35,7 @@ REFUSED_METHODS = ("ANNOUNCE", "RECORD", "REDIRECT")
 """Methods of RFC 2326 that a server which only plays does not serve."""
 
 _RETRY_AFTER_S = 2
+_AVP = "RTP/AVP"
 # Keepalives come shortly before the timeout and may be late or lost once on a poor link.
 _SILENCE_ALLOWED = 1.25
 
@@ -64,7 +67,9 @@ class Dialogue:
         sessions_limit: int,
         may_begin: Callable[[], bool] = lambda: True,
         authenticator: Authenticator | None = None,
+        keyring: Keyring | None = None,
     ) -> None:
+        """`keyring` is that of an encrypted connection; on no other are media keys told."""
         self._media = media
         self._mount = Mount(path)
         self._server_name = server_name
@@ -80,6 +85,7 @@ class Dialogue:
         self._sessions_limit = sessions_limit
         self._may_begin = may_begin
         self._authenticator = authenticator
+        self._keyring = keyring
         self.is_tunnelled = False
         """Whether something between carries the connection, so that its peer need not be where the player is."""
         self._sessions: dict[str, Session] = {}
@@ -215,11 +221,22 @@ class Dialogue:
         if not fields.accepts_sdp(request.headers):
             raise RtspError(406, "a description is application/sdp")
         base_url = self._mount.url(uri, self._local_authority) + "/"
-        description = self._media.description(base_url, self._local_address)
+        profile, keys = self._keys(uri)
+        description = self._media.description(base_url, self._local_address, profile, keys)
         if description is None:
             return Answer(Response(503, Headers([("Retry-After", str(_RETRY_AFTER_S))])))
         headers = Headers([("Content-Base", base_url), ("Content-Type", "application/sdp")])
         return Answer(Response(200, headers, description))
+
+    def _keys(self, uri: RequestUri) -> tuple[str, tuple[str, ...]]:
+        """The profile of RTP and, where the URL asks for SRTP, the lines that name its keys."""
+        wanted = uri.parameter("srtp")
+        if self._keyring is None:
+            if wanted is not None:
+                raise RtspError(403, "SRTP keys are given over rtsps:// only")
+            return _AVP, ()
+        keys = self._keyring.describe(wanted, self._media.ssrc)
+        return (SAVP if keys else _AVP), keys
 
     def _setup(self, request: Request, uri: RequestUri, session: Session | None, now_s: float) -> Answer:
         if session is not None:
@@ -236,11 +253,12 @@ class Dialogue:
             channels_in_use=channels_in_use,
             interleaved_only=self.is_tunnelled,
             multicast=self._multicast,
+            protection=Protection.NONE if self._keyring is None else self._keyring.protection,
         )
+        keys = self._keyring.take(request.headers.get_all("KeyMgmt")) if self._keyring else None
         if session is None:
             session = self._begin(choice.transport, uri, now_s)
-        else:
-            session.transport = choice.transport
+        session.transport, session.keys = choice.transport, keys
         # Players send to the source instead of the URL's host. Where a port was forwarded to us, or a name stands for
         # us, nobody knows whether they can reach our own address.
         agreed = transport.format_answer(
@@ -285,6 +303,8 @@ class Dialogue:
         if isinstance(session.transport, MulticastTransport):
             return []  # it enters where the group is by then, which nobody knows yet
         start = self._media.start_point()
+        if session.keys is not None:
+            start = start._replace(sequence=None)  # what is encrypted is numbered for each viewer
         known = [("seq", start.sequence), ("rtptime", start.timestamp)]
         items = [f"{name}={value}" for name, value in known if value is not None]
         return [("RTP-Info", ";".join((f"url={session.track_url}", *items)))] if items else []

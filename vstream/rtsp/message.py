@@ -43,6 +43,7 @@ REASONS: dict[int, str] = {
     459: "Aggregate operation not allowed",
     460: "Only aggregate operation allowed",
     461: "Unsupported transport",
+    463: "Key management failure",
     462: "Destination unreachable",
     500: "Internal Server Error",
     501: "Not Implemented",

@@ -1,6 +1,6 @@
 """One RTSP session: its state table, what the server must do for it, and what it asks of the media (RFC 2326 A)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from vstream.errors import RtspError
 from vstream.rtsp.auth import Failure
+from vstream.rtsp.srtp import SrtpKeys
 
 
 class State(Enum):
@@ -76,6 +77,8 @@ class Session:
     track_url: str
     last_heard_s: float
     state: State = State.READY
+    keys: SrtpKeys | None = None
+    """What its media is encrypted with; None where it has no encryption of its own."""
 
     def check(self, method: str) -> State:
         """The state that `method` leads to.
@@ -100,8 +103,11 @@ class Media(Protocol):
 
     ssrc: int
 
-    def description(self, base_url: str, address: str) -> bytes | None:
-        """The SDP, or None while the source has given no parameter sets; `address` is the server's own."""
+    def description(self, base_url: str, address: str, profile: str, keys: Sequence[str] = ()) -> bytes | None:
+        """The SDP, or None while the source has given no parameter sets; `address` is the server's own.
+
+        `profile` is the RTP profile to name in it, `keys` the lines that name the keys of SRTP.
+        """
 
     def start_point(self) -> StartPoint:
         """Where a viewer that plays now begins."""

@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 from vstream.errors import RtspError
 from vstream.rtsp.headers import split_quoted
+from vstream.rtsp.keyring import Protection
 from vstream.rtsp.session import InterleavedTransport, MulticastTransport, Transport, UdpTransport
+from vstream.rtsp.srtp import SAVP
 
 _PAIR = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _TCP_PROFILE = "RTP/AVP/TCP"
-_PROFILES = ("RTP/AVP", "RTP/AVP/UDP", _TCP_PROFILE)
+_SECURE_PROFILES = (SAVP, f"{SAVP}/UDP")
+_PROFILES = ("RTP/AVP", "RTP/AVP/UDP", _TCP_PROFILE, *_SECURE_PROFILES)
 _HIGHEST_PORT = 65535
 _HIGHEST_CHANNEL = 255
 
@@ -30,11 +33,12 @@ def choose(
     channels_in_use: Collection[int],
     interleaved_only: bool = False,
     multicast: MulticastTransport | None = None,
+    protection: Protection = Protection.NONE,
 ) -> Choice:
     """Take the first acceptable offer of all Transport headers, in the client's order of preference.
 
     `interleaved_only` is for a connection whose peer may be a proxy, which has no use for datagrams; `multicast` is
-    the group of those who ask for one, where there is one.
+    the group of those who ask for one, where there is one; `protection` is what media must have on its way.
 
     Raises:
         RtspError: 400 where there is no offer or none is well formed, 461 where none is served.
@@ -42,7 +46,7 @@ def choose(
     refusals: list[RtspError] = []
     for offer in (offer for header in headers for offer in split_quoted(header, ",")):
         try:
-            choice = _accept(offer, peer_address, channels_in_use, multicast)
+            choice = _protected(_accept(offer, peer_address, channels_in_use, multicast), protection)
             if not interleaved_only or isinstance(choice.transport, InterleavedTransport):
                 return choice
             refusals.append(RtspError(461, "UDP past a tunnel"))
@@ -69,6 +73,18 @@ def format_answer(choice: Choice, *, source: str, server_rtp_port: int, server_r
     return f'{choice.profile};unicast;{where};ssrc={ssrc:08X};mode="PLAY"'
 
 
+def _protected(choice: Choice, protection: Protection) -> Choice:
+    """Let nothing pass that carries media readable where the client expects it encrypted, or the other way round."""
+    is_secure = choice.profile in _SECURE_PROFILES
+    if protection is Protection.SRTP and not is_secure:
+        raise RtspError(461, "the description named keys, so only RTP/SAVP over UDP can be played")
+    if protection is not Protection.SRTP and is_secure:
+        raise RtspError(461, "RTP/SAVP without a description that named keys, which rtsps://...?srtp gives")
+    if protection is Protection.TLS and not isinstance(choice.transport, InterleavedTransport):
+        raise RtspError(461, "media outside an encrypted connection")
+    return choice
+
+
 def _accept(
     offer: str, peer_address: str, channels_in_use: Collection[int], multicast: MulticastTransport | None
 ) -> Choice:
@@ -81,7 +97,7 @@ def _accept(
     if not profile:
         raise RtspError(400, "a Transport without a profile")
     if profile not in _PROFILES:
-        raise RtspError(461, "a transport that is not RTP/AVP over UDP or TCP")
+        raise RtspError(461, "a transport that is not RTP/AVP over UDP or TCP, or RTP/SAVP over UDP")
     modes = [mode.strip(" \t").upper() for mode in parameters.get("mode", "PLAY").split(",")]
     if "PLAY" not in modes:
         raise RtspError(461, "a mode that is not PLAY")
@@ -90,6 +106,8 @@ def _accept(
         return Choice(profile, _multicast(profile, destination, multicast))
     if destination and not _same_address(destination, peer_address):
         raise RtspError(461, "a destination that is not the client itself")
+    if profile in _SECURE_PROFILES and "interleaved" in parameters:
+        raise RtspError(461, "RTP/SAVP on the RTSP connection")
     if profile == _TCP_PROFILE or "interleaved" in parameters:
         return Choice(_TCP_PROFILE, _interleaved(parameters.get("interleaved"), channels_in_use))
     if "client_port" not in parameters:

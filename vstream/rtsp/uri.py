@@ -21,6 +21,15 @@ class RequestUri(NamedTuple):
     scheme: str
     authority: str
     path: str
+    query: str = ""
+
+    def parameter(self, name: str) -> str | None:
+        """The value of a parameter in the query, empty where it has none; None where it is not there."""
+        for parameter in self.query.split("&"):
+            key, _, value = parameter.partition("=")
+            if key == name:
+                return value
+        return None
 
     @property
     def host(self) -> str:
@@ -33,21 +42,23 @@ class RequestUri(NamedTuple):
 def parse_uri(text: str) -> RequestUri:
     """Read an absolute or relative request URI.
 
-    The query is left out: it never chooses the stream, and ffmpeg appends the track's name to it.
+    The query never chooses the stream, and ffmpeg appends the track's name to it.
 
     Raises:
         RtspError: 400, the scheme is not RTSP's or the host cannot be written in a header.
     """
     match = _ABSOLUTE.fullmatch(text)
     if not match:
-        return RequestUri("rtsp", "", text.partition("?")[0])
+        path, _, query = text.partition("?")
+        return RequestUri("rtsp", "", path, query)
     scheme = match[1].lower()
     if scheme not in _SCHEMES:
         raise RtspError(400, "a URI that is not rtsp://host/path")
     authority = match[2].rpartition("@")[2]
     if not _AUTHORITY.fullmatch(authority):
         raise RtspError(400, "a host name that is not ASCII")
-    return RequestUri(scheme, authority, match[3].partition("?")[0])
+    path, _, query = match[3].partition("?")
+    return RequestUri(scheme, authority, path, query)
 
 
 class Mount:

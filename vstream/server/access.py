@@ -54,6 +54,11 @@ class Access:
         self._audit.authentication_failed(peer, failure.username, failure.reason.value, now_s)
         return self._penalties.failed(peer.host, now_s) if failure.reason.is_guess else 0.0
 
+    def note_failed_handshake(self, peer: Endpoint, reason: str, now_s: float) -> None:
+        """Note a connection to the RTSPS port that never became encrypted."""
+        counters.connections_refused["handshake"] += 1
+        self._audit.refused(peer, f"TLS handshake: {reason}", now_s)
+
     def authenticator(self, *, is_encrypted: bool) -> Authenticator | None:
         """One for a new connection; None where nobody has to log in."""
         keeper = self._passwords

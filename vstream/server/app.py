@@ -51,7 +51,7 @@ def serve(loaded: Loaded) -> int:
     _obey_signals(loop, reloader, systemd)
     service.supervisor.start()
     announced = announcement(loaded.settings, service.server.port)
-    _print_urls(loaded.settings, service.server.port, http)
+    _print_urls(loaded.settings, service.server, http)
     if http is not None:
         http.start(service)
     if announced is not None:
@@ -140,8 +140,10 @@ def _report_to(systemd: Systemd, service: Service, loop: EventLoop) -> None:
     loop.every(interval_s, report)
 
 
-def _print_urls(settings: Settings, port: int, http: HttpServer | None) -> None:
-    urls = stream_urls(settings.rtsp_host, port, settings.rtsp_path)
+def _print_urls(settings: Settings, server: RtspServer, http: HttpServer | None) -> None:
+    urls = stream_urls(settings.rtsp_host, server.port, settings.rtsp_path)
+    if server.encrypted_port is not None:
+        urls += stream_urls(settings.rtsp_host, server.encrypted_port, settings.rtsp_path, scheme="rtsps")
     log.info("Serving %s", " ".join(urls))
     if http is not None:
         log.info("Metrics, health and status on port %d", http.port)

@@ -163,6 +163,8 @@ class Connection:
         self._carry_out(self._dialogue.expired(now_s))
         if self.writer.stalled_us > STALL_LIMIT_S * 1e6:
             self._close(f"it read nothing for {STALL_LIMIT_S:g} s", level=logging.WARNING)
+        elif self.writer.shakes_hands and now_s - self._came_s > self._host.request_timeout_s:
+            self._lose(f"not done within {self._host.request_timeout_s:g} s")
         elif self._begun_s is not None and now_s - self._begun_s > self._host.request_timeout_s:
             self.give_up(RtspError(408, f"half a request for {self._host.request_timeout_s:g} s"))
         elif self._tunnel is not None and self._tunnel.is_half and now_s - self._came_s > self._host.request_timeout_s:
@@ -217,7 +219,7 @@ class Connection:
             if data is None:
                 return
             if not data:
-                self._close("connection closed")
+                self._lose("connection closed")
                 return
             self._take(data)
             if not self.is_encrypted:
@@ -237,8 +239,14 @@ class Connection:
         except BlockingIOError:
             return None
         except OSError as error:
-            self._close(error.strerror or "connection lost")
+            self._lose(error.strerror or "connection lost")
             return None
+
+    def _lose(self, reason: str) -> None:
+        """Close for what the peer did; one that never got through its TLS handshake is noted."""
+        if self._open and self.writer.shakes_hands:
+            self._host.access.note_failed_handshake(self.peer, reason, time.monotonic())
+        self._close(reason)
 
     def _take(self, data: bytes) -> None:
         if self._tunnel is None:
@@ -401,7 +409,7 @@ class Connection:
         if not self._open:
             return
         viewer = self._viewers.get(session)
-        if viewer is not None and viewer.transport != session.transport:
+        if viewer is not None and (viewer.transport, viewer.keys) != (session.transport, session.keys):
             self._end(End(session, "another transport"))
             viewer = None
         if viewer is None:

@@ -7,10 +7,13 @@ import time
 from functools import partial
 
 from vstream import __version__
+from vstream._fastpath import Srtp
 from vstream.config import Settings
 from vstream.counters import counters
 from vstream.group import parse_group
+from vstream.rtp import ntp_from_unix_us
 from vstream.rtsp.dialogue import Dialogue
+from vstream.rtsp.keyring import Keyring
 from vstream.rtsp.parser import Limits
 from vstream.rtsp.session import InterleavedTransport, MulticastTransport, Session
 from vstream.server.access import Access
@@ -252,6 +255,7 @@ class RtspServer:
             sessions_limit=SESSIONS_A_CONNECTION,
             may_begin=partial(self._has_session_to_give, peer.host),
             authenticator=self.access.authenticator(is_encrypted=is_encrypted),
+            keyring=Keyring(secrets.token_bytes, _ntp_now) if is_encrypted else None,
         )
 
     def _carrier(self, session: Session, connection: Connection) -> Carrier:
@@ -264,8 +268,9 @@ class RtspServer:
         # A player opens its NAT a moment before it asks to play.
         self._udp.receive()
         rtp, rtcp = self._udp_viewers.place(connection.peer, transport)
-        writer = self._udp.writer(rtp, connection.local_address, self.queue_limit_bytes)
-        return UdpCarrier(writer, rtp, rtcp, partial(self._udp.send_rtcp, connection.local_address))
+        srtp = session.keys and Srtp(session.keys.sending, session.keys.receiving, tag_bytes=session.keys.tag_bytes)
+        writer = self._udp.writer(rtp, connection.local_address, self.queue_limit_bytes, srtp)
+        return UdpCarrier(writer, rtp, rtcp, partial(self._udp.send_rtcp, connection.local_address), srtp)
 
     def _heard_rtcp(self, sender: Endpoint, packet: bytes) -> None:
         if not self._udp_viewers.heard(sender, packet) and self._group is not None:
@@ -291,3 +296,7 @@ def _connections_limit(settings: Settings) -> int:
             fitting,
         )
     return fitting
+
+
+def _ntp_now() -> int:
+    return ntp_from_unix_us(time.time_ns() // 1000)

@@ -6,7 +6,7 @@ import select
 import socket
 from collections.abc import Callable
 
-from vstream._fastpath import UdpWriter
+from vstream._fastpath import Srtp, UdpWriter
 from vstream.errors import ListenError
 from vstream.server.loop import EventLoop
 from vstream.server.sockets import (
@@ -77,7 +77,7 @@ class UdpPorts:
         for udp in (self._rtp, self._rtcp):
             aim_multicast(udp, group, interface, ttl)
 
-    def writer(self, viewer: Endpoint, source: str, limit_bytes: int) -> UdpWriter:
+    def writer(self, viewer: Endpoint, source: str, limit_bytes: int, srtp: Srtp | None = None) -> UdpWriter:
         """A writer to a viewer's RTP port, from the local address `source` that it asked; empty is any."""
         family = self._rtp.family
         return UdpWriter(
@@ -87,6 +87,7 @@ class UdpPorts:
             limit_bytes=limit_bytes,
             scope_id=viewer.scope_id,
             source=as_carried(source, family).encode() if source and not viewer.scope_id else b"",
+            srtp=srtp,
         )
 
     def send_rtcp(self, source: str, viewer: Endpoint, packet: bytes) -> None:

@@ -71,8 +71,10 @@ class UdpViewers:
         if known is None:
             return False
         viewer, connection = known
-        connection.heard_rtcp(viewer.session)
-        viewer.heard(packet)
+        opened = viewer.carrier.open_rtcp(packet) if isinstance(viewer.carrier, UdpCarrier) else None
+        if opened is not None:
+            connection.heard_rtcp(viewer.session)
+            viewer.heard(opened)
         return True
 
     def refused(self, receiver: Endpoint) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from vstream import rtcp
-from vstream._fastpath import TcpWriter, UdpWriter, Writer
+from vstream._fastpath import Srtp, TcpWriter, UdpWriter, Writer
 from vstream.errors import RtcpError
 from vstream.rtp import ntp_from_unix_us, ntp_middle32
 from vstream.rtsp.session import Session
@@ -66,15 +66,21 @@ class _OwnWriter(ABC, Generic[WriterT]):
 class UdpCarrier(_OwnWriter[UdpWriter]):
     """Media and RTCP as datagrams to two ports of the viewer: `rtp` and `rtcp`, where it really is."""
 
-    name = "UDP"
-
     def __init__(
-        self, writer: UdpWriter, rtp: Endpoint, rtcp: Endpoint, send: Callable[[Endpoint, bytes], None]
+        self,
+        writer: UdpWriter,
+        rtp: Endpoint,
+        rtcp: Endpoint,
+        send: Callable[[Endpoint, bytes], None],
+        srtp: Srtp | None = None,
     ) -> None:
+        """`srtp` is what RTCP is encrypted with; the writer does so with media."""
         super().__init__(writer)
+        self.name = "UDP" if srtp is None else "SRTP"
         self.rtp = rtp
         self.rtcp = rtcp
         self._send = send
+        self._srtp = srtp
 
     def join(self, stream: Stream) -> None:
         stream.join_udp(self.writer)
@@ -83,7 +89,11 @@ class UdpCarrier(_OwnWriter[UdpWriter]):
         stream.fanout.leave_udp(self.writer)
 
     def send_rtcp(self, packet: bytes) -> None:
-        self._send(self.rtcp, packet)
+        self._send(self.rtcp, packet if self._srtp is None else self._srtp.seal_rtcp(packet))
+
+    def open_rtcp(self, packet: bytes) -> bytes | None:
+        """What a datagram from `rtcp` says; None where it is to be signed and is not, or came before."""
+        return packet if self._srtp is None else self._srtp.open_rtcp(packet)
 
     def redirect(self, rtp: Endpoint) -> None:
         """Send media to another port of the same address; the writer must have left the stream."""
@@ -134,6 +144,7 @@ class Viewer:
         self.session = session
         self.transport = session.transport
         """What the session agreed on when this viewer was made; another SETUP makes another viewer."""
+        self.keys = session.keys
         self.peer = peer
         self.carrier = carrier
         self.reception = Reception()
