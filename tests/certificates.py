@@ -36,6 +36,6 @@ def make(directory: Path, name: str = "tls", *, kind: tuple[str, ...] = EC) -> P
 
 def locked(key: Path, to: Path) -> Path:
     """The same key behind a passphrase."""
-    command = ["openssl", "pkey", "-in", key, "-aes128", "-passout", "pass:secret", "-out", to]
+    command = ["openssl", "pkey", "-in", str(key), "-aes128", "-passout", "pass:secret", "-out", str(to)]
     subprocess.run(command, check=True, capture_output=True)
     return to

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from tests import access_units
+from tests.certificates import Pair
 from vstream.config import Settings
 from vstream.server.loop import EventLoop
 from vstream.server.rtsp_server import RtspServer
@@ -30,6 +31,13 @@ class Served:
         self.count = 0
         self._thread = threading.Thread(target=self.loop.run, name="loop", daemon=True)
         self._thread.start()
+
+    @property
+    def encrypted_url(self) -> str:
+        """Where it is reached through TLS."""
+        return self.url.replace(
+            f"rtsp://127.0.0.1:{self.server.port}", f"rtsps://127.0.0.1:{self.server.encrypted_port}"
+        )
 
     def keyframe(self, size_bytes: int = 3000) -> None:
         self._publish(access_units.keyframe(self.count, size_bytes))
@@ -79,9 +87,13 @@ def served(
     host: str = "127.0.0.1",
     request_keyframe: Callable[[], bool] = lambda: False,
     settings: Settings | None = None,
+    tls: Pair | None = None,
 ) -> Iterator[Served]:
-    """Serve until the block ends, on ports of its own whatever `settings` say."""
-    running = Served(replace(settings or Settings(), rtsp_host=host, rtsp_port=0, rtp_port=0), request_keyframe)
+    """Serve until the block ends, on ports of its own whatever `settings` say; with `tls`, on an RTSPS port too."""
+    settings = replace(settings or Settings(), rtsp_host=host, rtsp_port=0, rtp_port=0)
+    if tls is not None:
+        settings = replace(settings, rtsps_port=0, rtsp_tls_cert=str(tls.certificate), rtsp_tls_key=str(tls.key))
+    running = Served(settings, request_keyframe)
     try:
         yield running
     finally:

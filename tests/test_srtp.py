@@ -111,7 +111,7 @@ def test_each_viewer_is_encrypted_for_itself_and_others_not_at_all(sender: Sende
 def test_sequence_numbers_wrap_and_the_receiver_follows(sender: Sender) -> None:
     viewer, by = sender.encrypted(context()), receiver()
     sender.trains.packetizer = access_units.packetizer(sequence=60_000)
-    received = []
+    received: list[int] = []
     publish(sender, sender.trains.keyframe(100))
     while len(received) < 140_000:
         publish(sender, sender.trains.picture(1_300_000))

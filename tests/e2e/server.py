@@ -31,6 +31,11 @@ class Server:
         return "rtsp://" + line.partition("rtsp://")[2].split()[0]
 
     @property
+    def encrypted_url(self) -> str:
+        """Where it is reached through TLS."""
+        return "rtsps://" + self.wait_for("Serving rtsp://").partition("rtsps://")[2].split()[0]
+
+    @property
     def port(self) -> int:
         port = urlsplit(self.url).port
         assert port

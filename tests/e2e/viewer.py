@@ -2,7 +2,9 @@
 
 import contextlib
 import socket
+import ssl
 import struct
+from base64 import b64decode
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +13,9 @@ from email.parser import Parser
 from types import TracebackType
 from typing import Protocol, Self
 from urllib.parse import urlsplit
+
+from pylibsrtp import Policy
+from pylibsrtp import Session as SrtpSession
 
 from bench.rtsp_client import RECEIVE_BUFFER_BYTES, udp_pair
 from tests.depacketizer import Depacketizer, ReceivedUnit
@@ -38,7 +43,7 @@ class Reply:
 
 
 class Viewer:
-    """One RTSP connection over TCP to loopback, with one session; `source` is the address it comes from."""
+    """One RTSP connection over TCP or TLS to loopback, with one session; `source` is the address it comes from."""
 
     def __init__(self, url: str, *, receive_buffer_bytes: int = 0, source: str = "") -> None:
         self.url = url
@@ -46,6 +51,8 @@ class Viewer:
         self.server_ports: tuple[int, ...] = ()
         self.ssrc = 0
         self.udp: tuple[socket.socket, socket.socket] | None = None
+        self.srtp: SrtpSession | None = None
+        self.srtp_key = b""
         self._cseq = 0
         self._received = b""
         self._frames: deque[tuple[int, bytes]] = deque()
@@ -109,16 +116,19 @@ class Viewer:
         self.connection.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
 
     def set_up(self, transport: str) -> Self:
-        """Describe the stream and make a session over `udp`, `tcp` or `multicast`."""
-        described = self.ask("DESCRIBE")
+        """Describe the stream and make a session over `udp`, `tcp`, `srtp` or `multicast`."""
+        described = self.ask("DESCRIBE", f"{self.url}?srtp" if transport == "srtp" else "")
         assert described.status == 200
         offer = "RTP/AVP/TCP;unicast;interleaved=0-1"
-        if transport == "udp":
+        if transport in {"udp", "srtp"}:
             self.udp = bound_pair(self.source)
             port = self.udp[0].getsockname()[1]
-            offer = f"RTP/AVP;unicast;client_port={port}-{port + 1}"
+            offer = f"RTP/{'SAVP' if transport == 'srtp' else 'AVP'};unicast;client_port={port}-{port + 1}"
         elif transport == "multicast":
             offer = "RTP/AVP;multicast"
+        if transport == "srtp":
+            self.srtp_key = b64decode(described.body.partition(b" inline:")[2].partition(b"\r")[0])
+            self.srtp = SrtpSession(policy=Policy(key=self.srtp_key, ssrc_type=Policy.SSRC_ANY_INBOUND))
         reply = self.ask("SETUP", described.headers["Content-Base"] + "trackID=0", Transport=offer)
         assert reply.status == 200
         self.session = reply.headers["Session"].partition(";")[0]
@@ -130,8 +140,15 @@ class Viewer:
             self.ssrc = int(agreed["ssrc"], 16)
         return self
 
+    def set_up_for(self, described: Reply, rtp_port: int) -> None:
+        """Make a session over SRTP whose media goes to the port of somebody else on this host."""
+        offer = f"RTP/SAVP;unicast;client_port={rtp_port}-{rtp_port + 1}"
+        reply = self.ask("SETUP", described.headers["Content-Base"] + "trackID=0", Transport=offer)
+        assert reply.status == 200
+        self.session = reply.headers["Session"].partition(";")[0]
+
     def play(self, transport: str) -> Self:
-        """Set up over `udp`, `tcp` or `multicast` and play."""
+        """Set up over `udp`, `tcp`, `srtp` or `multicast` and play."""
         self.set_up(transport)
         reply = self.ask("PLAY")
         assert reply.status == 200
@@ -139,11 +156,13 @@ class Viewer:
 
     def rtp(self) -> bytes:
         """Wait for the next RTP packet."""
-        return self.udp[0].recv(65536) if self.udp else self._frame(0)
+        packet = self.udp[0].recv(65536) if self.udp else self._frame(0)
+        return packet if self.srtp is None else self.srtp.unprotect(packet)
 
     def rtcp(self) -> bytes:
         """Wait for the next RTCP packet."""
-        return self.udp[1].recv(65536) if self.udp else self._frame(1)
+        packet = self.udp[1].recv(65536) if self.udp else self._frame(1)
+        return packet if self.srtp is None else self.srtp.unprotect_rtcp(packet)
 
     def units(self) -> Iterator[ReceivedUnit]:
         """Access units as they come; any loss is an error."""
@@ -201,7 +220,14 @@ def connected(url: str, source: str = "127.0.0.1", receive_buffer_bytes: int = 0
     tcp.settimeout(TIMEOUT_S)
     tcp.bind((source, 0))
     tcp.connect((server.hostname, server.port))
-    return tcp
+    return _trusting().wrap_socket(tcp) if url.startswith("rtsps:") else tcp
+
+
+def _trusting() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def bound_pair(address: str = "127.0.0.1") -> tuple[socket.socket, socket.socket]:

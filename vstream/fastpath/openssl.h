@@ -151,14 +151,24 @@ static int vs_tls_configure(void *context)
 }
 
 /* Takes both files; gives the one that cannot be used, NULL where all is well. */
-static const char *vs_tls_identify(void *context, const char *certificate, const char *key)
+static const char *vs_tls_identify(void *context, const char *certificate, const char *key, const char **reason)
 {
     if (vs_openssl.SSL_CTX_use_certificate_chain_file(context, certificate) != 1)
         return certificate;
-    return vs_openssl.SSL_CTX_use_PrivateKey_file(context, key, VS_FILETYPE_PEM) == 1 &&
-                   vs_openssl.SSL_CTX_check_private_key(context) == 1
-               ? NULL
-               : key;
+    if (vs_openssl.SSL_CTX_use_PrivateKey_file(context, key, VS_FILETYPE_PEM) != 1)
+        return key;
+    if (vs_openssl.SSL_CTX_check_private_key(context) == 1)
+        return NULL;
+    *reason = "it is not the key of that certificate";
+    return key;
+}
+
+/* What is said of a file that is not what it should be; OpenSSL's own words tell little. */
+static const char *vs_tls_explain(const char *reason, int of_key)
+{
+    if (strcmp(reason, "unsupported") && strcmp(reason, "no start line") && strcmp(reason, "bad password read"))
+        return reason;
+    return of_key ? "it holds no key in PEM form without a passphrase" : "it holds no certificate in PEM form";
 }
 
 /* A server's context for TLS 1.2 and later from PEM files; NULL with the `*culprit` and the `*reason`. */
@@ -167,16 +177,19 @@ static void *vs_tls_context(const char *certificate, const char *key, const char
     void *context;
     errno = 0;
     *culprit = certificate;
+    *reason = NULL;
     vs_openssl.ERR_clear_error();
     context = vs_openssl.SSL_CTX_new(vs_openssl.TLS_server_method());
     if (context && vs_tls_configure(context)) {
-        *culprit = vs_tls_identify(context, certificate, key);
+        *culprit = vs_tls_identify(context, certificate, key, reason);
         if (!*culprit)
             return context;
     }
-    *reason = vs_openssl.ERR_reason_error_string(vs_openssl.ERR_get_error());
+    if (!*reason)
+        *reason = vs_openssl.ERR_reason_error_string(vs_openssl.ERR_get_error());
     if (!*reason)
         *reason = errno ? strerror(errno) : "unknown reason";
+    *reason = vs_tls_explain(*reason, *culprit == key);
     if (context)
         vs_openssl.SSL_CTX_free(context);
     return NULL;

@@ -24,7 +24,10 @@ class Certificate:
         try:
             self._stamp = self._look()
             self._context = TlsContext(certificate, key)
-        except (OSError, ValueError, ImportError) as error:
+        except OSError as error:
+            what = f"{error.filename}: {error.strerror}"
+            raise ConfigError([f"RTSP_TLS_CERT and RTSP_TLS_KEY cannot be used: {what}"]) from error
+        except (ValueError, ImportError) as error:
             raise ConfigError([f"RTSP_TLS_CERT and RTSP_TLS_KEY cannot be used: {error}"]) from error
 
     def context(self) -> TlsContext:

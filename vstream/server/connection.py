@@ -199,8 +199,8 @@ class Connection:
     def _handle(self, events: int) -> None:
         if events & WRITABLE:
             self._flush()
-        if self._open and events & ~WRITABLE and not self.has_more:
-            self._read()
+        if self._open and not self.has_more and (events & ~WRITABLE or self.writer.shakes_hands):
+            self._read()  # which goes on with a handshake that had to wait for the socket
 
     def _flush(self) -> None:
         self.writer.flush()

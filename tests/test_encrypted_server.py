@@ -1,0 +1,221 @@
+"""The RTSPS port of a whole server over loopback: what it serves, whom it refuses, what it reads again."""
+
+import contextlib
+import os
+import shutil
+import socket
+import ssl
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pylibsrtp import Policy
+from pylibsrtp import Session as SrtpSession
+
+from tests import certificates
+from tests.access_units import number_in
+from tests.certificates import Pair
+from tests.e2e.viewer import Viewer
+from tests.network import wait_until
+from tests.served import Served, served
+from vstream.config import Settings
+from vstream.counters import counters
+from vstream.errors import ConfigError
+from vstream.server import rtsp_server
+from vstream.server.certificate import Certificate
+from vstream.server.sockets import tune_connection
+
+EMPTY_REPORT = struct.pack("!BBHI", 0x80, 201, 1, 0xFEED)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return certificates.make(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def running(pair: Pair) -> Iterator[Served]:
+    with served(tls=pair) as one:
+        one.keyframe()
+        yield one
+
+
+def raw(running: Served) -> socket.socket:
+    """A connection to the RTSPS port that has said nothing yet."""
+    return socket.create_connection(("127.0.0.1", running.server.encrypted_port or 0), timeout=20)
+
+
+def refused_handshakes() -> int:
+    return counters.connections_refused["handshake"]
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the server ends it, whatever it says before."""
+    with contextlib.suppress(ConnectionError):
+        while connection.recv(4096):
+            pass
+    return True
+
+
+@pytest.mark.parametrize("transport", ["tcp", "srtp"])
+def test_a_viewer_gets_every_unit(running: Served, transport: str) -> None:
+    with Viewer(running.encrypted_url).play(transport) as viewer:
+        for _ in range(30):
+            running.picture(20_000)
+        units = viewer.units()
+        assert [number_in(next(units).units) for _ in range(31)] == list(range(31))
+        assert viewer.rtcp()[1] == 200
+        running.shut_down()
+        viewer.wait_for_goodbye()
+
+
+def test_answers_name_the_encrypted_port(running: Served) -> None:
+    with Viewer(running.encrypted_url) as viewer:
+        assert viewer.ask("DESCRIBE").headers["Content-Base"] == f"{running.encrypted_url}/"
+
+
+def test_no_media_leaves_in_the_clear(running: Served) -> None:
+    with Viewer(running.encrypted_url) as viewer:
+        assert viewer.ask("SETUP", Transport="RTP/AVP;unicast;client_port=5000-5001").status == 461
+    with Viewer(running.url) as viewer:
+        assert viewer.ask("SETUP", Transport="RTP/SAVP;unicast;client_port=5000-5001").status == 461
+
+
+def test_only_signed_rtcp_is_a_sign_of_life(running: Served) -> None:
+    with Viewer(running.encrypted_url).play("srtp") as viewer:
+        assert viewer.udp is not None
+        session = next(iter(next(iter(running.server._connections))._dialogue.sessions.values()))
+        signing = SrtpSession(policy=Policy(key=viewer.srtp_key, ssrc_type=Policy.SSRC_ANY_OUTBOUND))
+        to = "127.0.0.1", running.server._udp.rtcp_port
+        session.last_heard_s = 0.0
+        sealed = signing.protect_rtcp(EMPTY_REPORT)
+        viewer.udp[1].sendto(EMPTY_REPORT, to)
+        viewer.udp[1].sendto(sealed[:-1] + bytes([sealed[-1] ^ 1]), to)
+        running.on_loop(running.server._udp.receive)
+        assert session.last_heard_s == 0.0
+        viewer.udp[1].sendto(sealed, to)
+        wait_until(lambda: session.last_heard_s > 0, "the report to be heard")
+        session.last_heard_s = 0.0
+        viewer.udp[1].sendto(sealed, to)
+        running.on_loop(running.server._udp.receive)
+        assert session.last_heard_s == 0.0, "it was heard before"
+
+
+@pytest.mark.parametrize(
+    "first", [b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n", os.urandom(1) * 300, b"\x16\x03\x01\x02\x00"]
+)
+def test_what_is_no_handshake_is_counted_and_hurts_nobody(
+    running: Served, first: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = refused_handshakes()
+    with Viewer(running.encrypted_url).play("tcp") as viewer, raw(running) as stranger:
+        stranger.sendall(first)
+        stranger.shutdown(socket.SHUT_WR)
+        assert is_closed(stranger)
+        wait_until(lambda: refused_handshakes() == before + 1, "the count")
+        assert "TLS handshake: " in "".join(str(vars(record)) for record in caplog.records)
+        running.picture()
+        units = viewer.units()
+        assert [number_in(next(units).units) for _ in range(2)] == [0, 1]
+
+
+@pytest.mark.parametrize("first", [b"", b"\x16\x03\x01\x02\x00\x01\x00"])
+def test_a_handshake_that_does_not_go_on_ends_in_time(running: Served, first: bytes) -> None:
+    running.server.request_timeout_s = 0.1
+    before = refused_handshakes()
+    with raw(running) as stranger:
+        stranger.sendall(first)
+        assert is_closed(stranger)
+    assert refused_handshakes() == before + 1
+
+
+def test_a_viewer_stays_however_long_the_handshake_may_take(running: Served) -> None:
+    running.server.request_timeout_s = 0.0
+    with Viewer(running.encrypted_url).play("tcp") as viewer:
+        connection = next(iter(running.server._connections))
+        running.on_loop(lambda: connection.check(1e9))
+        assert viewer.ask("OPTIONS").status == 200
+
+
+def test_a_chain_longer_than_the_socket_takes_is_sent_to_its_end(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def narrow(tcp: socket.socket, dead_after_s: float) -> None:
+        tune_connection(tcp, dead_after_s)
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
+
+    monkeypatch.setattr(rtsp_server, "tune_connection", narrow)
+    chain = Pair(tmp_path / "chain.crt", pair.key)
+    chain.certificate.write_bytes(pair.certificate.read_bytes() * 150)
+    with served(tls=chain) as running:
+        running.keyframe()
+        with socket.socket() as plain:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            plain.settimeout(20)
+            plain.connect(("127.0.0.1", running.server.encrypted_port))
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with context.wrap_socket(plain) as encrypted:
+                encrypted.sendall(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+                assert encrypted.recv(15) == b"RTSP/1.0 200 OK"
+
+
+def shown(running: Served) -> bytes:
+    """The certificate that a newcomer sees."""
+    host, port = "127.0.0.1", running.server.encrypted_port or 0
+    return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((host, port)))
+
+
+def on_disk(path: Path) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(path.read_text())
+
+
+def test_a_certificate_that_changes_is_shown_to_newcomers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pair = certificates.make(tmp_path)
+    other = certificates.make(tmp_path, "other", kind=certificates.RSA)
+    with served(tls=pair) as running, Viewer(started(running).encrypted_url).play("tcp") as viewer:
+        first = shown(running)
+        assert first == on_disk(pair.certificate)
+        other.certificate.replace(pair.certificate)
+        assert shown(running) == first, "a certificate without its key is not used"
+        assert "it is not the key of that certificate" in caplog.text
+        other.key.replace(pair.key)
+        assert shown(running) == on_disk(pair.certificate) != first
+        pair.key.unlink()
+        assert shown(running) == on_disk(pair.certificate)
+        running.picture()
+        units = viewer.units()
+        assert [number_in(next(units).units) for _ in range(2)] == [0, 1]
+
+
+def started(running: Served) -> Served:
+    running.keyframe()
+    return running
+
+
+def test_a_certificate_mounted_as_kubernetes_does_is_followed(tmp_path: Path) -> None:
+    """A secret is a folder of links through one link that is turned to a new folder."""
+    for version in ("one", "two"):
+        (tmp_path / version).mkdir()
+        certificates.make(tmp_path / version)
+    (tmp_path / "..data").symlink_to("one")
+    for name in ("tls.crt", "tls.key"):
+        (tmp_path / name).symlink_to(f"..data/{name}")
+    with served(tls=Pair(tmp_path / "tls.crt", tmp_path / "tls.key")) as running:
+        assert shown(running) == on_disk(tmp_path / "one" / "tls.crt")
+        (tmp_path / "..new").symlink_to("two")
+        (tmp_path / "..new").replace(tmp_path / "..data")
+        assert shown(running) == on_disk(tmp_path / "two" / "tls.crt")
+
+
+def test_files_that_cannot_be_used_end_in_one_line(pair: Pair, tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"RTSP_TLS_CERT and RTSP_TLS_KEY cannot be used: .*absent: No such file"
+    ) as error:
+        Certificate(str(tmp_path / "absent"), str(pair.key))
+    assert error.value.exit_code == 2
+    shutil.copy(pair.certificate, tmp_path / "both")
+    with pytest.raises(ConfigError, match=r"both: it holds no key in PEM form"):
+        Certificate(str(pair.certificate), str(tmp_path / "both"))
+    assert Settings().rtsps_port == 8322
