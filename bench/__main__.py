@@ -9,6 +9,7 @@ BENCHES = (
     "memory",
     "join",
     "startup",
+    "encryption",
     "hostile",
     "camera_stream",
     "camera_faults",

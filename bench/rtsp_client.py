@@ -3,6 +3,7 @@
 import contextlib
 import re
 import socket
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -68,28 +69,40 @@ class _Dialogue:
 
 
 def set_up(url: str, transport: str, source: str = "127.0.0.1", always: Sequence[str] = ()) -> Viewer:
-    """Ask a server for OPTIONS, DESCRIBE and SETUP over `transport`, udp or tcp.
+    """Ask a server for OPTIONS, DESCRIBE and SETUP over `transport`: udp, tcp, or srtp and tls of an rtsps URL.
 
     `source` is the address that the viewer has, `always` are header lines of every request.
 
     Raises:
         BenchError: the server answered something else than 200, or closed the connection.
     """
-    host, port = re.findall(r"rtsp://([^:/]+):(\d+)", url)[0]
+    host, port = re.findall(r"rtsps?://([^:/]+):(\d+)", url)[0]
     connection = socket.create_connection((host, int(port)), TIMEOUT_S, (source, 0))
+    if url.startswith("rtsps:"):
+        connection = trusting().wrap_socket(connection)
     dialogue = _Dialogue(connection, always)
     dialogue.ask("OPTIONS", url)
-    described, sdp = dialogue.ask("DESCRIBE", url, "Accept: application/sdp")
+    query = "?srtp" if transport == "srtp" else ""
+    described, sdp = dialogue.ask("DESCRIBE", url + query, "Accept: application/sdp")
     base = described.get("content-base", url)
     rtp, rtcp, wanted = None, None, "RTP/AVP/TCP;unicast;interleaved=0-1"
-    if transport == "udp":
+    if transport in ("udp", "srtp"):
         rtp, rtcp = udp_pair(source)
-        wanted = f"RTP/AVP;unicast;client_port={rtp.getsockname()[1]}-{rtcp.getsockname()[1]}"
+        profile = "RTP/SAVP" if transport == "srtp" else "RTP/AVP"
+        wanted = f"{profile};unicast;client_port={rtp.getsockname()[1]}-{rtcp.getsockname()[1]}"
     answered, _ = dialogue.ask("SETUP", _control_url(base, sdp), f"Transport: {wanted}")
     session = answered["session"].partition(";")[0]
     play = dialogue.request("PLAY", base, f"Session: {session}", "Range: npt=0.000-")
     connection.settimeout(None)
     return Viewer(connection, play, rtp, rtcp, session)
+
+
+def trusting() -> ssl.SSLContext:
+    """Give a client's side of TLS that takes any certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def udp_pair(address: str = "127.0.0.1") -> tuple[socket.socket, socket.socket]:
@@ -123,6 +136,6 @@ def _control_url(base: str, sdp: str) -> str:
     control = re.search(r"^a=control:(\S+)", sdp[sdp.index("m=video") :], re.MULTILINE)
     if control is None:
         raise BenchError("the session description names no control URL for its video")
-    if control[1].startswith("rtsp://"):
+    if control[1].startswith(("rtsp://", "rtsps://")):
         return control[1]
     return f"{base.rstrip('/')}/{control[1]}"

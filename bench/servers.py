@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.certificate import certificate_and_key
 from bench.clip import FPS, clip
 from bench.errors import BenchError
 from bench.processes import Pinned
@@ -24,6 +25,7 @@ class Server(Pinned):
         began_ns = time.monotonic_ns()
         super().__init__(command)
         self.url = f"rtsp://{HOST}:{port}/video"
+        self.encrypted_url = ""
         self._port = port
         try:
             self._wait_for_port()
@@ -45,6 +47,18 @@ class Server(Pinned):
         with contextlib.suppress(OSError), socket.create_connection((HOST, self._port), 1.0):
             return True
         return False
+
+
+@contextlib.contextmanager
+def running_encrypted() -> Iterator[Server]:
+    """Run vstream with the clip and an RTSPS port beside the plain one; it is stopped at the end of the block."""
+    port, encrypted_port = _free_port(), _free_port()
+    certificate, key = certificate_and_key()
+    flags = ["--rtsps-port", str(encrypted_port), "--rtsp-tls-cert", str(certificate), "--rtsp-tls-key", str(key)]
+    # The encrypted port is the one that opens last.
+    with Server([*_command("vstream", port), *flags], encrypted_port) as server:
+        server.url, server.encrypted_url = f"rtsp://{HOST}:{port}/video", f"rtsps://{HOST}:{encrypted_port}/video"
+        yield server
 
 
 @contextlib.contextmanager

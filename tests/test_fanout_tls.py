@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.rtsp_client import trusting
 from tests import certificates
 from tests.access_units import Trains
 from tests.certificates import Pair
@@ -31,11 +32,8 @@ class TlsLine:
         if send_buffer_bytes:
             self.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
         self.writer = TcpWriter(self.ours.fileno(), limit_bytes=1 << 24, tls=context, epoll_fd=epoll_fd)
-        trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        trusting.check_hostname = False
-        trusting.verify_mode = ssl.CERT_NONE
         self._from_server, self._to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.client = trusting.wrap_bio(self._from_server, self._to_server)
+        self.client = trusting().wrap_bio(self._from_server, self._to_server)
         self.received = Deinterleaver()
 
     def shake_hands(self, step_bytes: int = 1 << 16) -> None:
@@ -237,8 +235,7 @@ def test_half_a_hello_is_waited_for(open_line: OpenLine) -> None:
 
 def test_tls_1_2_has_forward_secrecy_and_no_session_is_kept(open_line: OpenLine) -> None:
     line = open_line()
-    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    client = trusting()
     client.maximum_version = ssl.TLSVersion.TLSv1_2
     line.client = client.wrap_bio(line._from_server, line._to_server)
     line.shake_hands()

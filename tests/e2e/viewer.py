@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-import ssl
 import struct
 from base64 import b64decode
 from collections import deque
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 from pylibsrtp import Policy
 from pylibsrtp import Session as SrtpSession
 
-from bench.rtsp_client import RECEIVE_BUFFER_BYTES, udp_pair
+from bench.rtsp_client import RECEIVE_BUFFER_BYTES, trusting, udp_pair
 from tests.depacketizer import Depacketizer, ReceivedUnit
 
 TIMEOUT_S = 20
@@ -220,14 +219,7 @@ def connected(url: str, source: str = "127.0.0.1", receive_buffer_bytes: int = 0
     tcp.settimeout(TIMEOUT_S)
     tcp.bind((source, 0))
     tcp.connect((server.hostname, server.port))
-    return _trusting().wrap_socket(tcp) if url.startswith("rtsps:") else tcp
-
-
-def _trusting() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+    return trusting().wrap_socket(tcp) if url.startswith("rtsps:") else tcp
 
 
 def bound_pair(address: str = "127.0.0.1") -> tuple[socket.socket, socket.socket]:
