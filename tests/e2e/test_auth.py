@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -62,6 +63,19 @@ def test_players_log_in(guarded: Server, player: Player) -> None:
     if not player.installed:
         pytest.skip(f"{player.name} is not installed")
     assert player.finish(player.start(with_user(guarded.url), "tcp")) >= FRAMES
+
+
+@pytest.mark.parametrize("player", PLAYERS, ids=lambda player: player.name)
+def test_names_and_passwords_may_hold_any_character(clip: Path, tmp_path: Path, player: Player) -> None:
+    if not player.installed:
+        pytest.skip(f"{player.name} is not installed")
+    user, password = "vi@wer/ü 1", 'p@ss/w%rd "#?&+=;, ü\\'
+    (tmp_path / "password").write_text(password)
+    given = ["--rtsp-auth", "--rtsp-username", user, "--rtsp-password-file", str(tmp_path / "password")]
+    with serving(clip, *given) as server:
+        url = server.url.replace("rtsp://", f"rtsp://{quote(user, safe='')}:{quote(password, safe='')}@")
+        assert player.finish(player.start(url, "tcp")) >= FRAMES
+        assert not server.lines_with("Authentication failed")
 
 
 @pytest.mark.parametrize("player", PLAYERS[:3:2], ids=lambda player: player.name)
