@@ -1,6 +1,7 @@
 """Certificates that openssl makes, as an operator would."""
 
 import shutil
+import ssl
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,10 @@ class Pair(NamedTuple):
     def flags(self) -> tuple[str, ...]:
         """What makes a server open an RTSPS port that it picks."""
         return "--rtsp-tls-cert", str(self.certificate), "--rtsp-tls-key", str(self.key), "--rtsps-port", "0"
+
+    def trusting(self) -> ssl.SSLContext:
+        """A client's context that takes this certificate alone."""
+        return ssl.create_default_context(cafile=str(self.certificate))
 
 
 def make(directory: Path, name: str = "tls", *, kind: tuple[str, ...] = EC) -> Pair:

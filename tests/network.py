@@ -27,17 +27,6 @@ def udp_backlog(port: int) -> int | None:
     return None
 
 
-def listening_ports(pid: int) -> set[int]:
-    """The TCP ports on IPv4 that a process listens on."""
-    files = {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
-    ports = set()
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        _, local, _, state, *_ = fields = line.split()
-        if state == "0A" and f"socket:[{fields[9]}]" in files:
-            ports.add(int(local.rpartition(":")[2], 16))
-    return ports
-
-
 def wait_until(true: Callable[[], bool], what: str, *, timeout_s: float = 30, pause_s: float = 0.005) -> None:
     """Return as soon as `true` holds; fail with `what` was waited for after `timeout_s`."""
     deadline_s = time.monotonic() + timeout_s

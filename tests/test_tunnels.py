@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests import certificates
 from tests.access_units import number_in
-from tests.e2e import tls
 from tests.e2e.tunnelled import (
     HttpTunnel,
     HttpViewer,
@@ -379,18 +379,18 @@ def test_a_tunnel_finds_room_for_both_of_its_connections() -> None:
 
 def test_a_flood_over_tls_does_not_keep_the_server_from_others(tmp_path: Path) -> None:
     """Empty messages cost their sender nothing and ask for no answer."""
-    certificate = tls.make_certificate(tmp_path)
-    key = str(certificate.with_suffix(".key"))
-    settings = Settings(rtsps_port=0, rtsp_tls_cert=str(certificate), rtsp_tls_key=key)
+    pair = certificates.make(tmp_path)
     empty_messages = b"\x82\x80mask" * 10_000
-    with served(settings=settings) as server, Viewer(server.url) as viewer:
-        encrypted = server.url.replace(str(server.server.port), str(server.server.encrypted_port))
-        with opened_websocket(encrypted, tls=tls.trusting(certificate)) as flooding:
-            flooder = threading.Thread(target=send_until_closed, args=(flooding.socket, empty_messages))
-            flooder.start()
-            for _ in range(20):
-                assert viewer.ask("OPTIONS").status == 200
-            assert flooder.is_alive()
-            server.shut_down()
-            flooder.join(20)
-            assert not flooder.is_alive()
+    with (
+        served(tls=pair) as server,
+        Viewer(server.url) as viewer,
+        opened_websocket(server.encrypted_url.replace("rtsps:", "rtsp:"), tls=pair.trusting()) as flooding,
+    ):
+        flooder = threading.Thread(target=send_until_closed, args=(flooding.socket, empty_messages))
+        flooder.start()
+        for _ in range(20):
+            assert viewer.ask("OPTIONS").status == 200
+        assert flooder.is_alive()
+        server.shut_down()
+        flooder.join(20)
+        assert not flooder.is_alive()

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import certificates
 from tests.authorization import DigestClient, basic_header
-from tests.e2e import tls
+from tests.certificates import Pair
 from tests.e2e.players import FFMPEG, FRAMES, GSTREAMER, Player, watch
 from tests.e2e.server import Server, serving
 from tests.e2e.test_auth import PASSWORD, USER, with_user
@@ -19,22 +20,27 @@ TRUST_ANYBODY = " tls-validation-flags=0"
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tls.make_certificate(tmp_path_factory.mktemp("tls"))
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return certificates.make(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module")
-def server(clip: Path, certificate: Path) -> Iterator[Server]:
-    with serving(clip, *tls.flags(certificate)) as running:
+def server(clip: Path, pair: Pair) -> Iterator[Server]:
+    with serving(clip, *pair.flags) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def guarded(clip: Path, certificate: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def guarded(clip: Path, pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     password_file = tmp_path_factory.mktemp("secret") / "password"
     password_file.write_text(PASSWORD)
-    with serving(clip, *login_flags(password_file), *tls.flags(certificate)) as running:
+    with serving(clip, *login_flags(password_file), *pair.flags) as running:
         yield running
+
+
+def encrypted_url(server: Server) -> str:
+    """The rtsp:// URL whose port is the one that takes TLS."""
+    return server.encrypted_url.replace("rtsps:", "rtsp:")
 
 
 def play(server: Server, player: Player, url: str, transport: str) -> None:
@@ -58,7 +64,7 @@ def test_ffmpeg(server: Server) -> None:
 
 
 def test_ffmpeg_over_tls(server: Server) -> None:
-    play(server, FFMPEG, tls.encrypted_url(server), "https")
+    play(server, FFMPEG, encrypted_url(server), "https")
 
 
 def test_gstreamer(server: Server) -> None:
@@ -66,7 +72,7 @@ def test_gstreamer(server: Server) -> None:
 
 
 def test_gstreamer_over_tls(server: Server) -> None:
-    play(server, GSTREAMER, in_gstreamer(tls.encrypted_url(server), encrypted=True), "tcp+http")
+    play(server, GSTREAMER, in_gstreamer(encrypted_url(server), encrypted=True), "tcp+http")
 
 
 def test_ffmpeg_with_a_password(guarded: Server) -> None:
@@ -74,7 +80,7 @@ def test_ffmpeg_with_a_password(guarded: Server) -> None:
 
 
 def test_ffmpeg_with_a_password_over_tls(guarded: Server) -> None:
-    play(guarded, FFMPEG, with_user(tls.encrypted_url(guarded)), "https")
+    play(guarded, FFMPEG, with_user(encrypted_url(guarded)), "https")
 
 
 def test_gstreamer_with_a_password(guarded: Server) -> None:
@@ -82,7 +88,7 @@ def test_gstreamer_with_a_password(guarded: Server) -> None:
 
 
 def test_gstreamer_with_a_password_over_tls(guarded: Server) -> None:
-    play(guarded, GSTREAMER, in_gstreamer(with_user(tls.encrypted_url(guarded)), encrypted=True), "tcp+http")
+    play(guarded, GSTREAMER, in_gstreamer(with_user(encrypted_url(guarded)), encrypted=True), "tcp+http")
 
 
 def test_pictures_through_a_tunnel_are_bit_exact(server: Server, clip: Path) -> None:
@@ -99,14 +105,14 @@ def test_whoever_comes_by_a_tunnel_has_to_log_in(guarded: Server, kind: type[Vie
         assert viewer.ask("DESCRIBE", Authorization=answer.partition(": ")[2]).status == 200
 
 
-def test_a_websocket_over_tls(guarded: Server, certificate: Path) -> None:
+def test_a_websocket_over_tls(guarded: Server, pair: Pair) -> None:
     """Where nobody else reads along, Basic is offered, too."""
 
     class EncryptedViewer(Viewer):
         def _connect(self, source: str, receive_buffer_bytes: int) -> Stream:
-            return WebSocketStream(self.url, source, tls=tls.trusting(certificate))
+            return WebSocketStream(self.url, source, tls=pair.trusting())
 
-    with EncryptedViewer(tls.encrypted_url(guarded)) as viewer:
+    with EncryptedViewer(encrypted_url(guarded)) as viewer:
         basic = basic_header(USER, PASSWORD).partition(": ")[2]
         assert viewer.ask("DESCRIBE", Authorization=basic).status == 200
         reply = viewer.ask("SETUP", Transport="RTP/AVP/TCP;unicast;interleaved=0-1", Authorization=basic)

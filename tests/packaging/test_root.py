@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.players import FRAMES
+from tests import certificates
+from tests.e2e.players import FFMPEG, FRAMES
 from tests.packaging.bare import needs_root, serving_in
+from tests.pictures import hashes_of
 
 pytestmark = needs_root
 
@@ -45,3 +48,17 @@ def test_one_file_in_an_empty_root(root: Path, clip: Path, tmp_path: Path) -> No
     shutil.copy(clip, tmp_path)
     with serving_in(root, f"file:/run/{clip.name}", given=tmp_path, program="/run/vstream") as place:
         assert place.play("tcp") >= FRAMES
+
+
+def test_it_brings_what_tls_needs(root: Path, tmp_path: Path) -> None:
+    """OpenSSL is looked for when a certificate is set, so nothing else would notice that it was left out."""
+    pair = certificates.make(tmp_path)
+    tmp_path.chmod(0o755)
+    pair.key.chmod(0o644)
+    flags = ["--rtsp-tls-cert", f"/run/{pair.certificate.name}", "--rtsp-tls-key", f"/run/{pair.key.name}"]
+    size = "--width", "320", "--height", "240"
+    with serving_in(root, "test", *size, *flags, "--rtsps-port", "0", given=tmp_path) as place:
+        command = FFMPEG.command(place.server.encrypted_url, "tcp")
+        enter = ["nsenter", "--net", "--target", str(place.server.process.pid)]
+        done = subprocess.run([*enter, *command], capture_output=True, text=True, timeout=60, check=False)
+        assert len(hashes_of(done.stdout)) >= FRAMES
