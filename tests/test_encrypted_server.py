@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 import struct
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -158,6 +159,25 @@ def test_a_chain_longer_than_the_socket_takes_is_sent_to_its_end(
             with trusting().wrap_socket(plain) as encrypted:
                 encrypted.sendall(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
                 assert encrypted.recv(15) == b"RTSP/1.0 200 OK"
+
+
+def refusal_of(running: Served, *options: str) -> str:
+    """What openssl's client says at its end, having asked for another negotiation if it got that far."""
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{running.server.encrypted_port}", *options]
+    done = subprocess.run(command, input="R\n", capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode != 0
+    return done.stdout + done.stderr
+
+
+def test_nobody_makes_the_server_negotiate_again(running: Served) -> None:
+    """Each time would cost a signature."""
+    assert "no renegotiation" in refusal_of(running, "-tls1_2")
+
+
+def test_what_is_older_than_tls_1_2_is_told_so(running: Served) -> None:
+    before = refused_handshakes()
+    assert "alert protocol version" in refusal_of(running, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0")
+    assert refused_handshakes() == before + 1
 
 
 def shown(running: Served) -> bytes:

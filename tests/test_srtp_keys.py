@@ -23,6 +23,12 @@ SAVP_UDP = "Transport: RTP/SAVP;unicast;client_port=5000-5001"
 AVP_UDP = "Transport: RTP/AVP;unicast;client_port=5000-5001"
 AVP_TCP = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1"
 MASTER = bytes(range(30))
+# As GStreamer 1.22 sends it.
+GSTREAMER_KEY_MANAGEMENT = (
+    'prot=mikey;uri="rtsp://192.0.2.1:8322/video/trackID=0";'
+    'data="AQAFAMACCR0BAACiG1d0AAAAAAsA7rDRC6iQkokKEHkPn1QyaVM44VfavgEaqUEBAAAAFQABAQEBEAIBAQMBCgcBAQgBAQoBAQAAACIAIAAe'
+    '3ihkNkG9J9pKpz7LdiEF/V0vKM4s7y6mb2SsnJyUAA=="'
+)
 
 
 @pytest.fixture
@@ -111,6 +117,15 @@ def test_a_client_brings_the_key_of_its_own_rtcp(client: Client) -> None:
     keys = client.dialogue.sessions[reply.session_id].keys
     assert keys is not None
     assert (keys.receiving, keys.sending == MASTER) == (MASTER, False)
+
+
+def test_gstreamers_key_is_understood(client: Client) -> None:
+    describe(client)
+    reply = client.ask("SETUP", SECURE_TRACK, SAVP_UDP, f"KeyMgmt: {GSTREAMER_KEY_MANAGEMENT}")
+    assert reply.status == 200
+    keys = client.dialogue.sessions[reply.session_id].keys
+    assert keys is not None
+    assert keys.receiving.hex() == "de28643641bd27da4aa73ecb762105fd5d2f28ce2cef2ea66f64ac9c9c94"
 
 
 @pytest.mark.parametrize("value", ["prot=mikey", 'prot=mikey;data="!"', "prot=mikey;data=AQAF", ""])

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,14 @@ from tests import certificates
 from tests.authorization import basic_header
 from tests.certificates import Pair
 from tests.e2e.operating import Operator
-from tests.e2e.players import FFMPEG, FRAMES, PLAYERS, TIMEOUT_S, Player, watch
+from tests.e2e.players import FFMPEG, FRAMES, GSTREAMER, PLAYERS, TIMEOUT_S, Player, watch
 from tests.e2e.server import Server, serving
 from tests.e2e.test_auth import PASSWORD, USER, flags
 from tests.e2e.viewer import Viewer
 from tests.network import free_udp_pair, wait_until, wait_until_bound
 from tests.pictures import assert_is_run_of, hashes_of, picture_hashes
 
-GSTREAMER = PLAYERS[2]
+KIB_A_VIEWER = 64
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,19 @@ def test_players_log_in_over_tls(guarded: Server, player: Player) -> None:
 
 def test_pictures_over_tls_are_bit_exact(server: Server, clip: Path) -> None:
     assert_is_run_of(watch(server.encrypted_url, "tcp"), picture_hashes(clip))
+
+
+def test_a_viewer_over_tls_takes_little_memory(clip: Path, pair: Pair) -> None:
+    with serving(clip, *pair.flags) as own, ExitStack() as held:
+
+        def join(count: int) -> None:
+            for _ in range(count):
+                held.enter_context(Viewer(own.encrypted_url, receive_buffer_bytes=4096).set_up("tcp"))
+
+        join(20)
+        before_kib = own.resident_kib()
+        join(100)
+        assert (own.resident_kib() - before_kib) / 100 < KIB_A_VIEWER
 
 
 def test_gstreamer_goes_from_udp_to_tcp_where_udp_would_be_readable(server: Server) -> None:
