@@ -165,11 +165,11 @@ def test_changed_parameter_sets_are_in_the_description_for_newcomers() -> None:
 
     def first(sink: Sink) -> None:
         give(keyframe(0))(sink)
-        before.append(fed.description("rtsp://h/v/", "127.0.0.1"))
+        before.append(fed.description("rtsp://h/v/", "127.0.0.1", "RTP/AVP"))
         breaks(sink)
 
     supervise(Script(first, give(annexb(OTHER_SPS, PPS, IDR_SLICE))), fed)
-    after = fed.description("rtsp://h/v/", "127.0.0.1")
+    after = fed.description("rtsp://h/v/", "127.0.0.1", "RTP/AVP")
     assert before[0] is not None
     assert after is not None
     assert b"profile-level-id=42c00d" in before[0].lower()
