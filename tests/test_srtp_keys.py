@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.rtsp_client import TRACK, URL, Client, Reply
 from vstream.rtsp import mikey
 from vstream.rtsp.keyring import Keyring
-from vstream.rtsp.session import Play
+from vstream.rtsp.session import MulticastTransport, Play
 from vstream.rtsp.srtp import SrtpKeys
 
 SECURE_URL = URL.replace("rtsp:", "rtsps:")
@@ -106,6 +106,14 @@ def test_whoever_was_told_a_key_gets_nothing_else(client: Client) -> None:
         assert client.ask("SETUP", SECURE_TRACK, transport).status == 461
     describe(client, "")
     assert client.ask("SETUP", SECURE_TRACK, AVP_TCP).status == 200
+
+
+def test_a_group_that_all_can_read_is_nothing_for_an_encrypted_connection() -> None:
+    grouped = Client(keyring=Keyring(bytes, lambda: 0), multicast=MulticastTransport("239.255.42.1", 5004, 5005, 16))
+    assert grouped.ask("SETUP", SECURE_TRACK, "Transport: RTP/AVP;multicast").status == 461
+    for profile in ("RTP/AVP", "RTP/SAVP", "RTP/SAVP/UDP"):
+        describe(grouped)
+        assert grouped.ask("SETUP", SECURE_TRACK, f"Transport: {profile};multicast").status == 461
 
 
 def test_a_client_brings_the_key_of_its_own_rtcp(client: Client) -> None:

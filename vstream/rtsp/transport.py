@@ -76,7 +76,7 @@ def format_answer(choice: Choice, *, source: str, server_rtp_port: int, server_r
 def _protected(choice: Choice, protection: Protection) -> Choice:
     """Let nothing pass that carries media readable where the client expects it encrypted, or the other way round."""
     is_secure = choice.profile in _SECURE_PROFILES
-    if protection is Protection.SRTP and not is_secure:
+    if protection is Protection.SRTP and not (is_secure and isinstance(choice.transport, UdpTransport)):
         raise RtspError(461, "the description named keys, so only RTP/SAVP over UDP can be played")
     if protection is not Protection.SRTP and is_secure:
         raise RtspError(461, "RTP/SAVP without a description that named keys, which rtsps://...?srtp gives")
