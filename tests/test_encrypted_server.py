@@ -84,6 +84,24 @@ def test_no_media_leaves_in_the_clear(running: Served) -> None:
         assert viewer.ask("SETUP", Transport="RTP/SAVP;unicast;client_port=5000-5001").status == 461
 
 
+def test_no_packet_is_sent_again_in_the_clear(running: Served) -> None:
+    """Whatever a viewer says was lost (RFC 4585 section 6.2.1): every datagram is one that libsrtp opens."""
+    with Viewer(running.encrypted_url).play("srtp") as viewer:
+        assert viewer.udp is not None
+        units = viewer.units()
+        assert number_in(next(units).units) == 0
+        kept = running.stream.fanout.cached()
+        assert kept is not None
+        signing = SrtpSession(policy=Policy(key=viewer.srtp_key, ssrc_type=Policy.SSRC_ANY_OUTBOUND))
+        for lost in (kept[0], 1):
+            nack = struct.pack("!BBHIIHH", 0x81, 205, 3, 0xFEED, viewer.ssrc, lost, 0xFFFF)
+            viewer.udp[1].sendto(signing.protect_rtcp(EMPTY_REPORT + nack), ("127.0.0.1", viewer.server_ports[1]))
+            running.on_loop(running.server._udp.receive)
+        for _ in range(3):
+            running.picture()
+        assert [number_in(next(units).units) for _ in range(3)] == [1, 2, 3]
+
+
 def test_only_signed_rtcp_is_a_sign_of_life(running: Served) -> None:
     with Viewer(running.encrypted_url).play("srtp") as viewer:
         assert viewer.udp is not None
