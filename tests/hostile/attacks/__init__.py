@@ -3,6 +3,7 @@
 from tests.hostile.attack import Attack
 from tests.hostile.attacks.brute_force import BruteForce
 from tests.hostile.attacks.byte_a_second import ByteASecond
+from tests.hostile.attacks.datagram_flood import DatagramFlood
 from tests.hostile.attacks.half_tunnels import HalfTunnels
 from tests.hostile.attacks.idle_connections import IdleConnections
 from tests.hostile.attacks.malformed_requests import MalformedRequests
@@ -27,6 +28,7 @@ ATTACKS: tuple[Attack, ...] = (
     RequestFlood(),
     HalfTunnels(),
     WebSocketFlood(),
+    DatagramFlood(),
     SessionTheft(),
     Reflection(),
     ReplayedDigests(),
