@@ -73,8 +73,7 @@ def test_without_file_descriptors_newcomers_wait_and_nothing_ends(clip: Path) ->
             assert all(next(viewer.units()) for viewer in viewers)
             waiting = stack.enter_context(Viewer(server.url))
         assert next(waiting.play("tcp").units())
-        server.wait_for("Accepting goes on")
-        assert operator.get("/readyz")[0] == 200
+        wait_until(lambda: operator.get("/readyz")[0] == 200, "newcomers to be let in again")
         assert not server.lines_with("Client disconnected")
 
 

@@ -13,7 +13,7 @@ from vstream.server.sockets import Endpoint, bind, endpoint
 
 _BACKLOG = 512
 _ACCEPTS_A_TURN = 64
-_PAUSE_S = 1.0
+_PAUSE_S = 0.1
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 log = logging.getLogger(__name__)
@@ -87,6 +87,5 @@ class Listener:
         if not self._has_descriptors():
             self._loop.after(_PAUSE_S, self._go_on)
             return
-        log.info("Accepting goes on")
         self.is_accepting = True
         self._loop.resume(self._socket.fileno())

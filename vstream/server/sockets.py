@@ -10,6 +10,7 @@ from vstream.errors import ListenError
 
 SEND_BUFFER_BYTES = 4 << 20
 NOT_SENT_LIMIT_BYTES = 256 << 10
+RECEIVE_BUFFER_BYTES = 1 << 16
 _SO_SNDBUFFORCE = 32
 _TCP_NOTSENT_LOWAT = 25
 _IP_PKTINFO = 8
@@ -162,8 +163,13 @@ def kept_refusals(udp: socket.socket, most: int) -> list[Endpoint]:
 
 
 def tune_connection(tcp: socket.socket, dead_after_s: float) -> None:
-    """No delay by Nagle, little unsent data in the kernel (ours can still be dropped), and a dead peer is noticed."""
+    """No delay by Nagle, little data of either side in the kernel, and a dead peer is noticed.
+
+    What is unsent in the kernel cannot be dropped any more, and what is unread there would still be worked through long
+    after somebody who sent without end has left.
+    """
     tcp.setblocking(False)
+    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
     tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     tcp.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     with contextlib.suppress(OSError):

@@ -3,6 +3,7 @@
 import contextlib
 import resource
 import socket
+import struct
 
 from tests.hostile.target import Target
 
@@ -22,6 +23,11 @@ def read_to_end(connection: socket.socket) -> bytes:
         while part := connection.recv(65536):
             data += part
     return data
+
+
+def reset_on_close(connection: socket.socket) -> None:
+    """Have it end with a RST, as the kernel does for a process that was killed with data unread."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def allow_descriptors(count: int) -> None:

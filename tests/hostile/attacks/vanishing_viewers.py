@@ -1,12 +1,12 @@
 """Viewers that go without a word: closed, reset, or simply no longer there."""
 
 import socket
-import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from tests.e2e.viewer import Viewer
 from tests.hostile.attack import Attack
+from tests.hostile.attacks.raw import reset_on_close
 from tests.hostile.target import ATTACKER_ADDRESSES, Target
 
 VIEWERS = 100
@@ -30,12 +30,7 @@ class VanishingViewers(Attack):
                 if number % 3 == 0:
                     viewer.close()
                 elif number % 3 == 1:
-                    reset(viewer)
+                    assert isinstance(viewer.connection, socket.socket)
+                    reset_on_close(viewer.connection)
+                    viewer.close()
             yield
-
-
-def reset(viewer: Viewer) -> None:
-    """Close with a RST, as the kernel does for a process that was killed with data unread."""
-    assert isinstance(viewer.connection, socket.socket)
-    viewer.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    viewer.close()

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from tests.e2e.tunnelled import opened_websocket
 from tests.hostile.attack import Attack
+from tests.hostile.attacks.raw import reset_on_close
 from tests.hostile.target import ATTACKER_ADDRESSES, Target
 
 CONNECTIONS = 4
@@ -24,9 +25,10 @@ class WebSocketFlood(Attack):
     def wage(self, target: Target) -> Iterator[None]:
         enough = threading.Event()
         with ExitStack() as held:
-            flooders = []
+            sockets, flooders = [], []
             for _ in range(CONNECTIONS):
                 websocket = held.enter_context(opened_websocket(target.url, ATTACKER_ADDRESSES[0]))
+                sockets.append(websocket.socket)
                 flooders.append(threading.Thread(target=send, args=(websocket.socket, enough)))
             for one in flooders:
                 one.start()
@@ -37,6 +39,10 @@ class WebSocketFlood(Attack):
                 enough.set()
                 for one in flooders:
                     one.join()
+                for one_socket in sockets:
+                    # Or each would wait for its words of parting to be answered, behind all that it sent.
+                    reset_on_close(one_socket)
+                    one_socket.shutdown(socket.SHUT_RDWR)
 
 
 def send(connection: socket.socket, enough: threading.Event) -> None:
