@@ -24,6 +24,7 @@ class UdpViewer:
         source: str,
         segmentation: bool,
         srtp: Srtp | None = None,
+        rtx: tuple[int, int, int] = (0, 0, 0),
     ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
@@ -40,6 +41,9 @@ class UdpViewer:
             source=source.encode(),
             segmentation=segmentation,
             srtp=srtp,
+            rtx_payload_type=rtx[0],
+            rtx_ssrc=rtx[1],
+            rtx_sequence=rtx[2],
         )
 
     def packets(self, count: int) -> list[bytes]:
@@ -67,16 +71,25 @@ OpenViewer = Callable[..., UdpViewer]
 class Sender:
     """One fanout with its shared socket."""
 
-    def __init__(self, stack: ExitStack, sender: socket.socket) -> None:
+    def __init__(self, stack: ExitStack, sender: socket.socket, history_us: int) -> None:
         self.socket = stack.enter_context(sender)
-        self.fanout = Fanout(gop_limit_bytes=1 << 24)
+        self.fanout = Fanout(gop_limit_bytes=1 << 24, history_us=history_us)
         self.trains = Trains()
         self._stack = stack
 
     def viewer(
-        self, host: str = "127.0.0.1", *, limit_bytes: int = 1 << 20, source: str = "", segmentation: bool = True
+        self,
+        host: str = "127.0.0.1",
+        *,
+        limit_bytes: int = 1 << 20,
+        source: str = "",
+        segmentation: bool = True,
+        rtx: tuple[int, int, int] = (0, 0, 0),
     ) -> UdpViewer:
-        viewer = UdpViewer(self.socket, host, limit_bytes=limit_bytes, source=source, segmentation=segmentation)
+        """`rtx` is the payload type, SSRC and first sequence number of RFC 4588."""
+        viewer = UdpViewer(
+            self.socket, host, limit_bytes=limit_bytes, source=source, segmentation=segmentation, rtx=rtx
+        )
         self._stack.enter_context(viewer.socket)
         return viewer
 
@@ -90,15 +103,23 @@ class Sender:
         return viewer
 
     def joined(
-        self, host: str = "127.0.0.1", *, limit_bytes: int = 1 << 20, source: str = "", segmentation: bool = True
+        self,
+        host: str = "127.0.0.1",
+        *,
+        limit_bytes: int = 1 << 20,
+        source: str = "",
+        segmentation: bool = True,
+        rtx: tuple[int, int, int] = (0, 0, 0),
     ) -> UdpViewer:
-        viewer = self.viewer(host, limit_bytes=limit_bytes, source=source, segmentation=segmentation)
+        viewer = self.viewer(host, limit_bytes=limit_bytes, source=source, segmentation=segmentation, rtx=rtx)
         self.fanout.join_udp(viewer.writer, cached=False)
         return viewer
 
 
 @contextmanager
-def sending(*, dual_stack: bool = False, send_buffer_bytes: int = 4 << 20) -> Iterator[Sender]:
+def sending(
+    *, dual_stack: bool = False, send_buffer_bytes: int = 4 << 20, history_us: int = 60_000_000
+) -> Iterator[Sender]:
     """A shared socket of IPv4, or of IPv6 and IPv4 both."""
     sender = socket.socket(socket.AF_INET6 if dual_stack else socket.AF_INET, socket.SOCK_DGRAM)
     if dual_stack:
@@ -106,7 +127,7 @@ def sending(*, dual_stack: bool = False, send_buffer_bytes: int = 4 << 20) -> It
     sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
     sender.bind(("::" if dual_stack else "0.0.0.0", 0))
     with ExitStack() as stack:
-        yield Sender(stack, sender)
+        yield Sender(stack, sender, history_us)
 
 
 def media_in(packets: list[bytes]) -> Media:

@@ -40,10 +40,10 @@ class FakeMedia:
     ssrc: int = 0x0000BEEF
     sdp: bytes | None = SDP
     start: StartPoint = HIGHEST_START
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
 
     def description(self, base_url: str, address: str, profile: str, keys: Sequence[str] = ()) -> bytes | None:
-        self.asked.append((base_url, address))
+        self.asked.append((base_url, address, profile))
         lines = [f"m=video 0 {profile} 96", *keys] if keys else []
         return self.sdp and self.sdp + "".join(f"{line}\r\n" for line in lines).encode()
 

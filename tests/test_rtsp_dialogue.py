@@ -52,7 +52,7 @@ def test_describe(uri: str, base: str) -> None:
     assert reply.headers["Content-Base"] == base
     assert reply.headers["Content-Type"] == "application/sdp"
     assert reply.body == SDP
-    assert client.media.asked == [(base, "192.0.2.1")]
+    assert client.media.asked == [(base, "192.0.2.1", "RTP/AVP")]
 
 
 def test_relative_uri_on_ipv6_gets_a_base_in_brackets() -> None:

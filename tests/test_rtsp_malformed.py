@@ -122,7 +122,7 @@ ANSWERED: dict[str, tuple[bytes, int]] = {
     "Transport of separators": (_setup(",;,;;"), 400),
     "unknown transport": (_setup("RAW/RAW/UDP;unicast"), 461),
     "SRTP": (_setup("RTP/SAVP;unicast;client_port=5000-5001"), 461),
-    "AVPF": (_setup("RTP/AVPF;unicast;client_port=5000-5001"), 461),
+    "SAVPF": (_setup("RTP/SAVPF;unicast;client_port=5000-5001"), 461),
     "multicast": (_setup("RTP/AVP;multicast"), 461),
     "multicast with ports": (_setup("RTP/AVP;multicast;destination=224.2.0.1;port=3456-3457;ttl=16"), 461),
     "record mode": (_setup("RTP/AVP/TCP;unicast;interleaved=0-1;mode=record"), 461),

@@ -20,6 +20,11 @@ OFFERS: list[tuple[str, UdpTransport | InterleavedTransport]] = [
     ("RTP/AVP;unicast;destination=::ffff:192.0.2.9;client_port=1-2", UdpTransport(1, 2)),
     ("RTP/AVP;unicast;destination;client_port=1-2", UdpTransport(1, 2)),
     (" RTP/AVP ; unicast ; client_port = 7-8 ; ", UdpTransport(7, 8)),
+    ("RTP/AVPF;unicast;client_port=7-8", UdpTransport(7, 8, "RTP/AVPF")),
+    ("rtp/avpf/udp;unicast;client_port=7-8", UdpTransport(7, 8, "RTP/AVPF")),
+    ("RTP/SAVPF;unicast;client_port=1-2,RTP/AVPF;client_port=3-4,RTP/AVP", UdpTransport(3, 4, "RTP/AVPF")),
+    ("RTP/AVPF/TCP;unicast;interleaved=2-3", InterleavedTransport(2, 3)),
+    ("RTP/AVPF;unicast;interleaved=2-3", InterleavedTransport(2, 3)),
     ("RTP/AVP/TCP;unicast;interleaved=0-1", InterleavedTransport(0, 1)),
     ("RTP/AVP/TCP;interleaved=3-4", InterleavedTransport(3, 4)),
     ("RTP/AVP/TCP;unicast;interleaved=9-8", InterleavedTransport(9, 8)),
@@ -111,6 +116,19 @@ def test_nobody_is_told_with_which_packet_the_group_begins() -> None:
     assert (reply.status, reply.headers["RTP-Info"]) == (200, None)
 
 
+@pytest.mark.parametrize(
+    "profile", ["RTP/AVP", "RTP/AVP/UDP", "RTP/AVP/TCP", "RTP/AVPF", "RTP/AVPF/UDP", "RTP/AVPF/TCP"]
+)
+def test_the_profile_is_answered_as_it_was_asked(profile: str) -> None:
+    reply = Client().ask("SETUP", TRACK, f"Transport: {profile};unicast;client_port=5000-5001")
+    assert reply.headers["Transport"].partition(";")[0] == profile
+
+
+@pytest.mark.parametrize("profile", ["RTP/AVPX", "RTP/AVPF/SCTP", "RTP/AVPFF", "RTP/SAVPF", "RTP/", "RAW/RAW/UDP"])
+def test_other_profiles_are_not_served(profile: str) -> None:
+    assert Client().ask("SETUP", TRACK, f"Transport: {profile};unicast;client_port=5000-5001").status == 461
+
+
 _GSTREAMER_READS = """
 import json, sys
 import gi
@@ -125,6 +143,7 @@ def read(text):
     assert result == GstRtsp.RTSPResult.OK, text
     return dict(tcp=bool(transport.lower_transport & GstRtsp.RTSPLowerTrans.TCP),
                 udp=bool(transport.lower_transport & GstRtsp.RTSPLowerTrans.UDP), play=transport.mode_play,
+                avpf=transport.profile == GstRtsp.RTSPProfile.AVPF,
                 client=pair(transport.client_port), server=pair(transport.server_port),
                 channels=pair(transport.interleaved), ssrc=transport.ssrc,
                 multicast=bool(transport.lower_transport & GstRtsp.RTSPLowerTrans.UDP_MCAST),
@@ -155,7 +174,8 @@ def test_gstreamer_reads_the_answer_as_it_was_meant() -> None:
             assert read["channels"] == list(transport)
         else:
             assert read["udp"]
-            assert read["client"] == list(transport)
+            assert read["client"] == [transport.rtp_port, transport.rtcp_port]
+            assert read["avpf"] == (transport.profile == "RTP/AVPF")
             assert read["server"] == [8000, 8001]
 
 

@@ -190,7 +190,15 @@ class UdpWriter(Writer):
         source: bytes = b"",
         segmentation: bool = True,
         srtp: Srtp | None = None,
-    ) -> Self: ...
+        rtx_payload_type: int = 0,
+        rtx_ssrc: int = 0,
+        rtx_sequence: int = 0,
+    ) -> Self:
+        """With an `rtx_payload_type` lost packets are sent again as RFC 4588 has it, in a stream of that SSRC.
+
+        `rtx_sequence` is that stream's first sequence number. Without one they are sent again as they were.
+        """
+
     def set_port(self, port: int) -> None:
         """Send to another port of the same address.
 
@@ -198,11 +206,19 @@ class UdpWriter(Writer):
             ValueError: it is no port, or the writer has joined a fanout and did not leave.
         """
 
+    @property
+    def packets_retransmitted(self) -> int: ...
+    @property
+    def octets_retransmitted(self) -> int:
+        """RTP payload octets of those, with the original sequence number that RFC 4588 puts before each."""
+
 @final
 class Fanout:
     """Hands each train to every viewer, on the thread that brings it, waiting for none."""
 
-    def __new__(cls, *, gop_limit_bytes: int) -> Self: ...
+    def __new__(cls, *, gop_limit_bytes: int, history_us: int = 0) -> Self:
+        """What was sent within the last `history_us` can be sent again."""
+
     def publish(self, train: Train, handed_us: int) -> bool:
         """Send a train to all; `handed_us` is when its access unit was handed over (CLOCK_MONOTONIC).
 
@@ -232,6 +248,14 @@ class Fanout:
     def cached(self) -> tuple[int, int, int] | None:
         """The cached keyframe's sequence number, RTP timestamp and arrival (us, CLOCK_MONOTONIC); None without one."""
 
+    def retransmit(self, writer: UdpWriter, sequences: list[int]) -> int:
+        """Send the packets of these sequence numbers again, to one viewer; gives how many were.
+
+        What is kept no more is left out, and so is what is older than the keyframe the viewer began or went on with.
+        A viewer of SRTP gets nothing.
+        In all it gets no more than a fourth of what it was sent, and of one list the first 1024 are looked at.
+        """
+
     def interrupt(self) -> None:
         """The source begins anew: forget the kept pictures; every viewer goes on with the next keyframe."""
 
@@ -250,6 +274,8 @@ class Fanout:
     def packets_sent(self) -> int: ...
     @property
     def octets_sent(self) -> int: ...
+    @property
+    def packets_retransmitted(self) -> int: ...
     @property
     def units_dropped(self) -> int: ...
     @property

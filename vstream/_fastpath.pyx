@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, auto_pickle=False, autotestdict=False
-"""Split -> packetize -> send, in that order, without the GIL (RFC 6184, RFC 3550, RFC 2326 section 10.12).
+"""Split -> packetize -> send, in that order, without the GIL (RFC 6184, RFC 3550, RFC 4588, RFC 2326 section 10.12).
 
 Locks: a Fanout's lock is taken before a TcpWriter's, never after; both only without the GIL. A train is
 written once and then only read, so its references are all that threads share of it.
@@ -21,4 +21,7 @@ include "fastpath/tls.pxi"
 include "fastpath/tcp.pxi"
 include "fastpath/srtp.pxi"
 include "fastpath/udp.pxi"
+include "fastpath/gop.pxi"
+include "fastpath/history.pxi"
+include "fastpath/retransmit.pxi"
 include "fastpath/fanout.pxi"

@@ -17,6 +17,9 @@ class Counters:
     accept_pauses: int = 0
     """How often newcomers had to wait because file descriptors or memory ran short."""
 
+    feedback: Counter[str] = field(default_factory=Counter)
+    """RTCP feedback of viewers, by its kind."""
+
     requests_refused: Counter[str] = field(default_factory=Counter)
     """Requests that went beyond a limit or came from an address that may not ask now."""
 

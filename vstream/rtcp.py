@@ -1,4 +1,4 @@
-"""RTCP packets, built and read (RFC 3550 section 6, feedback as in RFC 4585 section 6.1)."""
+"""RTCP packets, built and read (RFC 3550 section 6, feedback as in RFC 4585 section 6.1 and RFC 5506)."""
 
 import struct
 from collections.abc import Callable
@@ -15,6 +15,7 @@ GOODBYE = 203
 TRANSPORT_FEEDBACK = 205
 PAYLOAD_FEEDBACK = 206
 
+_BEGINNINGS = (SENDER_REPORT, RECEIVER_REPORT, TRANSPORT_FEEDBACK, PAYLOAD_FEEDBACK)
 _VERSION = 2
 _SDES_END = 0
 _SDES_CNAME = 1
@@ -118,8 +119,11 @@ def goodbye(ssrc: int, reason: str = "", *, cname: str = "") -> bytes:
 def parse(data: bytes) -> list[Packet]:
     """Read a compound packet; packet types that nobody here acts on are checked for their length and left out.
 
+    Feedback may stand without a report (RFC 5506 section 3), as ffmpeg sends it.
+
     Raises:
-        RtcpError: not RTCP version 2, not begun by SR or RR, or any length in it does not fit (RFC 3550 appendix A.2).
+        RtcpError: not RTCP version 2, begun by no report or feedback, or any length in it does not fit (RFC 3550
+            appendix A.2).
     """
     if len(data) > MAX_COMPOUND_BYTES:
         raise RtcpError(f"RTCP of {len(data)} bytes: more than {MAX_COMPOUND_BYTES}")
@@ -127,8 +131,8 @@ def parse(data: bytes) -> list[Packet]:
     offset = 0
     while True:
         packet_type, count, body, end = _next_packet(data, offset)
-        if offset == 0 and packet_type not in (SENDER_REPORT, RECEIVER_REPORT):
-            raise RtcpError(f"RTCP begins with packet type {packet_type}: a compound packet begins with SR or RR")
+        if offset == 0 and packet_type not in _BEGINNINGS:
+            raise RtcpError(f"RTCP begins with packet type {packet_type}: a report or feedback comes first")
         if reader := _READERS.get(packet_type):
             packets.append(reader(packet_type, count, body))
         if end == len(data):

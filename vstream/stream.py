@@ -14,11 +14,13 @@ from vstream.h264 import NalType, Sps, parse_sps
 from vstream.histogram import Histogram
 from vstream.keyframes import KeyframeRequests
 from vstream.rtp import ntp_from_unix_us, rtp_timestamp
+from vstream.rtsp.profile import AVPF
 from vstream.rtsp.session import StartPoint
 from vstream.sources.base import AccessUnit
 from vstream.stages import Stages
 
 PAYLOAD_TYPE = 96
+RETRANSMISSION = sdp.Retransmission(payload_type=97, time_ms=1000)
 GOP_LIMIT_BYTES = 16 << 20
 _JOIN_BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -58,6 +60,8 @@ class Stream:
     ) -> None:
         """`fps` and `bitrate_bps` go into the SDP where the video itself does not tell; None where nobody knows."""
         self.ssrc = secrets.randbits(32)
+        self.rtx_ssrc = self.ssrc ^ (1 + secrets.randbits(31))
+        """Of the packets that are sent again by RFC 4588."""
         self._session_id = secrets.randbits(31)
         self._fps = fps
         self._bitrate_bps = bitrate_bps
@@ -68,7 +72,7 @@ class Stream:
             max_packet_bytes=max_packet_bytes,
             sequence=secrets.randbits(16),
         )
-        self.fanout = Fanout(gop_limit_bytes=GOP_LIMIT_BYTES)
+        self.fanout = Fanout(gop_limit_bytes=GOP_LIMIT_BYTES, history_us=RETRANSMISSION.time_ms * 1000)
         self._keyframes = KeyframeRequests(request_keyframe)
         self._generation = 0
         self._awaits_keyframe = False
@@ -151,6 +155,7 @@ class Stream:
             bitrate_bps=self._bitrate_bps,
             profile=profile,
             keys=keys,
+            retransmission=RETRANSMISSION if profile == AVPF else None,
         )
 
     def start_point(self) -> StartPoint:
@@ -173,17 +178,21 @@ class Stream:
     def _prepare_keyframe(self) -> bool:
         """Whether the kept keyframe serves a newcomer; otherwise a new one is asked for."""
         now_us = monotonic_us()
-        cached = self.fanout.cached()
-        keyframe_us = cached[2] if cached else None
+        keyframe_us = self.keyframe_us
         if not self._keyframes.serves_cached(keyframe_us, now_us):
             self._keyframes.want(keyframe_us, now_us)
         # A source that says only now that it cannot be asked serves from what is kept.
         return self._keyframes.serves_cached(keyframe_us, now_us)
 
+    @property
+    def keyframe_us(self) -> int | None:
+        """When the newest keyframe was sent, if it is still kept."""
+        cached = self.fanout.cached()
+        return cached[2] if cached else None
+
     def want_keyframe(self) -> None:
         """A viewer lost its place and needs a keyframe soon."""
-        cached = self.fanout.cached()
-        self._keyframes.want(cached[2] if cached else None, monotonic_us())
+        self._keyframes.want(self.keyframe_us, monotonic_us())
 
     def interrupted(self) -> None:
         """The source begins anew: all go on with its next keyframe, and nobody begins with an old one.

@@ -114,15 +114,15 @@ class Viewer:
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self.connection.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
 
-    def set_up(self, transport: str) -> Self:
+    def set_up(self, transport: str, profile: str = "RTP/AVP") -> Self:
         """Describe the stream and make a session over `udp`, `tcp`, `srtp` or `multicast`."""
         described = self.ask("DESCRIBE", f"{self.url}?srtp" if transport == "srtp" else "")
         assert described.status == 200
-        offer = "RTP/AVP/TCP;unicast;interleaved=0-1"
+        offer = f"{profile}/TCP;unicast;interleaved=0-1"
         if transport in {"udp", "srtp"}:
             self.udp = bound_pair(self.source)
             port = self.udp[0].getsockname()[1]
-            offer = f"RTP/{'SAVP' if transport == 'srtp' else 'AVP'};unicast;client_port={port}-{port + 1}"
+            offer = f"{'RTP/SAVP' if transport == 'srtp' else profile};unicast;client_port={port}-{port + 1}"
         elif transport == "multicast":
             offer = "RTP/AVP;multicast"
         if transport == "srtp":
@@ -146,9 +146,9 @@ class Viewer:
         assert reply.status == 200
         self.session = reply.headers["Session"].partition(";")[0]
 
-    def play(self, transport: str) -> Self:
+    def play(self, transport: str, profile: str = "RTP/AVP") -> Self:
         """Set up over `udp`, `tcp`, `srtp` or `multicast` and play."""
-        self.set_up(transport)
+        self.set_up(transport, profile)
         reply = self.ask("PLAY")
         assert reply.status == 200
         return self
@@ -162,6 +162,13 @@ class Viewer:
         """Wait for the next RTCP packet."""
         packet = self.udp[1].recv(65536) if self.udp else self._frame(1)
         return packet if self.srtp is None else self.srtp.unprotect_rtcp(packet)
+
+    def send_rtcp(self, packet: bytes, source: socket.socket | None = None) -> None:
+        """Send RTCP to the server; over UDP it may come from another socket, as a stranger's does."""
+        if self.udp:
+            (source or self.udp[1]).sendto(packet, ("127.0.0.1", self.server_ports[1]))
+        else:
+            self.connection.sendall(b"$\x01" + len(packet).to_bytes(2) + packet)
 
     def units(self) -> Iterator[ReceivedUnit]:
         """Access units as they come; any loss is an error."""

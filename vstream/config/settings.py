@@ -295,6 +295,14 @@ class Settings:
         "that the system's routes name.",
         example="eth0",
     )
+    rtsp_avpf: str = _setting(
+        "auto",
+        Choice("auto", "always", "never"),
+        "Who is told by the description (RTP/AVPF) that lost packets and keyframes may be asked for over UDP: `auto` "
+        "tells GStreamer and the players made of ffmpeg, `always` everyone, though VLC then plays nothing.",
+        example="never",
+        is_reloadable=True,
+    )
     rtsp_auth: bool = _setting(
         False,
         Toggle(),

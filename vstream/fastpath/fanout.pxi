@@ -5,45 +5,6 @@ cdef enum:
     DELAY_STEPS = 4096
 
 
-cdef struct gop_t:
-    # The trains since the newest keyframe, for viewers that join.
-    train_t **trains
-    uint32_t count
-    uint32_t room
-    uint64_t bytes
-    int64_t begun_us
-
-
-cdef void gop_clear(gop_t *gop) noexcept nogil:
-    cdef uint32_t i
-    for i in range(gop.count):
-        train_release(gop.trains[i])
-    gop.count = 0
-    gop.bytes = 0
-
-
-cdef void gop_add(gop_t *gop, train_t *train, uint64_t limit_bytes) noexcept nogil:
-    cdef train_t **grown
-    if train.keyframe:
-        gop_clear(gop)
-        gop.begun_us = vs_now_us()
-    elif gop.count == 0:
-        return
-    if gop.count == gop.room:
-        grown = <train_t **>realloc(gop.trains, (gop.room * 2 + 32) * sizeof(train_t *))
-        if grown == NULL:
-            gop_clear(gop)
-            return
-        gop.trains = grown
-        gop.room = gop.room * 2 + 32
-    vs_retain(&train.refs)
-    gop.trains[gop.count] = train
-    gop.count += 1
-    gop.bytes += train.plain_bytes
-    if gop.bytes > limit_bytes:
-        gop_clear(gop)
-
-
 cdef class Fanout:
     """Hands each train to every viewer, on the thread that brings it, waiting for none."""
 
@@ -54,6 +15,8 @@ cdef class Fanout:
     cdef batch_t *batch
     cdef gop_t gop
     cdef uint64_t gop_limit_bytes
+    cdef history_t history
+    cdef int64_t history_us
     cdef readonly uint64_t units, keyframes
     cdef totals_t totals
     cdef uint32_t delays[DELAY_STEPS]
@@ -61,13 +24,15 @@ cdef class Fanout:
     cdef readonly int64_t newest_us
     cdef set writers  # holds what the arrays above point into
 
-    def __cinit__(self, *, uint64_t gop_limit_bytes):
+    def __cinit__(self, *, uint64_t gop_limit_bytes, int64_t history_us=0):
         pthread_mutex_init(&self.lock, NULL)
         self.gop_limit_bytes = gop_limit_bytes
+        self.history_us = history_us
         self.writers = set()
 
     def __dealloc__(self):
         gop_clear(&self.gop)
+        history_clear(&self.history)
         free(self.gop.trains)
         free(self.tcp)
         free(self.udp)
@@ -81,6 +46,8 @@ cdef class Fanout:
             self.units += 1
             self.keyframes += train.c.keyframe
             gop_add(&self.gop, train.c, self.gop_limit_bytes)
+            if self.udp_count:
+                history_add(&self.history, train.c, vs_now_us(), self.history_us)
             backlog = self.deliver(train.c)
             self.newest_us = vs_now_us()
             self.note_delay(self.newest_us - handed_us)
@@ -222,6 +189,8 @@ cdef class Fanout:
                     break
             queue_clear(&writer.c.flow.queue)
             writer.c.flow.joined = False
+            if not self.udp_count:
+                history_clear(&self.history)
             pthread_mutex_unlock(&self.lock)
         self.writers.discard(writer)
 
@@ -263,11 +232,31 @@ cdef class Fanout:
             pthread_mutex_unlock(&self.lock)
         return left
 
+    def retransmit(self, UdpWriter writer, list sequences):
+        cdef uint16_t wanted[NACKS_LIMIT]
+        cdef uint32_t count = <uint32_t>min(len(sequences), NACKS_LIMIT), i
+        cdef uint64_t before = writer.c.packets_retransmitted
+        cdef place_t lost
+        for i in range(count):
+            wanted[i] = sequences[i]
+        if writer.fanout is not self or not writer.c.flow.joined or writer.c.srtp != NULL:
+            return 0
+        with nogil:
+            pthread_mutex_lock(&self.lock)
+            retransmit_earn(&writer.c)
+            for i in range(count):
+                if history_find(&self.history, &self.gop, wanted[i], &lost):
+                    if not retransmit_one(&writer.c, lost, self.batch):
+                        break
+            pthread_mutex_unlock(&self.lock)
+        return writer.c.packets_retransmitted - before
+
     def interrupt(self):
         cdef uint32_t i
         with nogil:
             pthread_mutex_lock(&self.lock)
             gop_clear(&self.gop)
+            history_clear(&self.history)
             for i in range(self.udp_count):
                 self.udp[i].flow.awaiting_keyframe = True
             for i in range(self.tcp_count):
@@ -313,6 +302,10 @@ cdef class Fanout:
     @property
     def octets_sent(self):
         return self.totals.octets
+
+    @property
+    def packets_retransmitted(self):
+        return self.totals.retransmitted
 
     @property
     def units_dropped(self):

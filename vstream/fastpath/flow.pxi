@@ -88,6 +88,7 @@ cdef struct totals_t:
     uint64_t octets
     uint64_t dropped
     uint64_t skipped  # of those dropped, what came between a loss and the next keyframe
+    uint64_t retransmitted  # packets
 
 
 cdef struct flow_t:
@@ -103,6 +104,7 @@ cdef struct flow_t:
     int64_t progress_us
     int error
     bint awaiting_keyframe
+    uint64_t resumed_sequence  # where the newest keyframe that it awaited begins; what was before is no use to it
     int64_t begun_us  # when it was given its first keyframe since it joined
     bint begun  # it has had a keyframe; before that, nothing it misses counts as dropped
     bint joined  # a fanout points to it
@@ -136,7 +138,9 @@ cdef bint flow_admits(flow_t *flow, train_t *train, uint32_t length, uint32_t wr
         if not train.keyframe or (flow.queue.count and flow.queue.bytes + length > flow.limit_bytes):
             flow_lost(flow)
             return False
-    flow.awaiting_keyframe = False
+    if flow.awaiting_keyframe:
+        flow.awaiting_keyframe = False
+        flow.resumed_sequence = train.first_sequence
     if not flow.begun:
         flow.begun = True
         flow.begun_us = vs_now_us()

@@ -16,6 +16,13 @@ cdef struct udp_t:
     int fd
     bint segmentation
     srtp_t *srtp  # NULL: in the clear
+    uint8_t rtx_payload_type  # 0: what is sent again is sent as it was
+    uint16_t rtx_sequence  # of the first packet that is sent again
+    uint32_t rtx_ssrc
+    uint64_t packets_retransmitted
+    uint64_t octets_retransmitted
+    uint64_t octets_considered  # of what was sent, that which has earned its share of `octets_allowed`
+    uint64_t octets_allowed  # may be sent again
 
 
 cdef void udp_sent(udp_t *udp, train_t *train, uint32_t first, uint32_t count) noexcept nogil:
@@ -32,7 +39,7 @@ cdef class UdpWriter(Writer):
     cdef Srtp srtp  # holds what `c` points into
 
     def __cinit__(self, int fd, bytes host, int port, *, uint64_t limit_bytes, uint32_t scope_id=0, bytes source=b"", bint segmentation=True,
-                  Srtp srtp=None):
+                  Srtp srtp=None, uint8_t rtx_payload_type=0, uint32_t rtx_ssrc=0, uint16_t rtx_sequence=0):
         self.flow = &self.c.flow
         self.c.fd = fd
         self.c.flow.limit_bytes = limit_bytes
@@ -40,6 +47,9 @@ cdef class UdpWriter(Writer):
         if srtp is not None:
             self.srtp = srtp
             self.c.srtp = &srtp.c
+        self.c.rtx_payload_type = rtx_payload_type
+        self.c.rtx_ssrc = rtx_ssrc
+        self.c.rtx_sequence = rtx_sequence
         if not 0 < port < 65536:
             raise ValueError(f"port {port} is not within 1..65535")
         if not self.set_address(host, port, scope_id):
@@ -60,6 +70,14 @@ cdef class UdpWriter(Writer):
             (<sockaddr_in *>&self.c.address).sin_port = htons(port)
         else:
             (<sockaddr_in6 *>&self.c.address).sin6_port = htons(port)
+
+    @property
+    def packets_retransmitted(self):
+        return self.c.packets_retransmitted
+
+    @property
+    def octets_retransmitted(self):
+        return self.c.octets_retransmitted
 
     cdef bint set_address(self, bytes host, int port, uint32_t scope_id) noexcept:
         cdef sockaddr_in *v4 = <sockaddr_in *>&self.c.address

@@ -23,6 +23,7 @@ VIEWERS_LIMIT = 100
 
 _PREFIX = "video_streamer_"
 _TRANSPORTS = ("udp", "tcp", "http", "websocket", "multicast")
+_FEEDBACK = ("nack", "pli", "fir")
 _RESTART_REASONS = ("camera", "source")
 _AUTH_REASONS = tuple(reason.name.lower() for reason in Reason)
 _CONNECTION_REASONS = ("network", "failures", "handshake", *(limit.value for limit in Limit))
@@ -81,6 +82,11 @@ class ServiceMetrics(Collector):
         yield _counter(
             "rtp_bytes_sent", "Bytes of RTP packets sent, without the headers of UDP, TCP and IP.", total_bytes
         )
+        yield _counter(
+            "rtp_packets_retransmitted", "Of these, packets that were sent again.", fanout.packets_retransmitted
+        )
+        feedback = dict.fromkeys(_FEEDBACK, 0) | counters.feedback
+        yield _by_label("feedback_requests", "RTCP feedback of viewers, by what it asks for.", "kind", feedback)
         dropped, skipped = fanout.units_dropped, fanout.units_skipped
         yield _by_label(
             "frames_dropped",

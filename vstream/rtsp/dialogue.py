@@ -11,6 +11,7 @@ from vstream.rtsp.auth import Authenticator
 from vstream.rtsp.headers import Headers
 from vstream.rtsp.keyring import Keyring, Protection
 from vstream.rtsp.message import RTSP_VERSION, InterleavedFrame, Request, Response
+from vstream.rtsp.profile import Avpf, described_profile
 from vstream.rtsp.session import (
     STATELESS_METHODS,
     Close,
@@ -35,7 +36,6 @@ REFUSED_METHODS = ("ANNOUNCE", "RECORD", "REDIRECT")
 """Methods of RFC 2326 that a server which only plays does not serve."""
 
 _RETRY_AFTER_S = 2
-_AVP = "RTP/AVP"
 # Keepalives come shortly before the timeout and may be late or lost once on a poor link.
 _SILENCE_ALLOWED = 1.25
 
@@ -68,6 +68,7 @@ class Dialogue:
         may_begin: Callable[[], bool] = lambda: True,
         authenticator: Authenticator | None = None,
         keyring: Keyring | None = None,
+        avpf: Avpf = "auto",
     ) -> None:
         """`keyring` is that of an encrypted connection; on no other are media keys told."""
         self._media = media
@@ -86,6 +87,7 @@ class Dialogue:
         self._may_begin = may_begin
         self._authenticator = authenticator
         self._keyring = keyring
+        self._avpf = avpf
         self.is_tunnelled = False
         """Whether something between carries the connection, so that its peer need not be where the player is."""
         self._sessions: dict[str, Session] = {}
@@ -221,22 +223,23 @@ class Dialogue:
         if not fields.accepts_sdp(request.headers):
             raise RtspError(406, "a description is application/sdp")
         base_url = self._mount.url(uri, self._local_authority) + "/"
-        profile, keys = self._keys(uri)
+        profile, keys = self._profile(request, uri)
         description = self._media.description(base_url, self._local_address, profile, keys)
         if description is None:
             return Answer(Response(503, Headers([("Retry-After", str(_RETRY_AFTER_S))])))
         headers = Headers([("Content-Base", base_url), ("Content-Type", "application/sdp")])
         return Answer(Response(200, headers, description))
 
-    def _keys(self, uri: RequestUri) -> tuple[str, tuple[str, ...]]:
+    def _profile(self, request: Request, uri: RequestUri) -> tuple[str, tuple[str, ...]]:
         """The profile of RTP and, where the URL asks for SRTP, the lines that name its keys."""
         wanted = uri.parameter("srtp")
         if self._keyring is None:
             if wanted is not None:
                 raise RtspError(403, "SRTP keys are given over rtsps:// only")
-            return _AVP, ()
-        keys = self._keyring.describe(wanted, self._media.ssrc)
-        return (SAVP if keys else _AVP), keys
+            keys: tuple[str, ...] = ()
+        else:
+            keys = self._keyring.describe(wanted, self._media.ssrc)
+        return (SAVP if keys else described_profile(request.headers.get_all("User-Agent"), self._avpf)), keys
 
     def _setup(self, request: Request, uri: RequestUri, session: Session | None, now_s: float) -> Answer:
         if session is not None:

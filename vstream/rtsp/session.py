@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from vstream.errors import RtspError
 from vstream.rtsp.auth import Failure
+from vstream.rtsp.profile import AVP
 from vstream.rtsp.srtp import SrtpKeys
 
 
@@ -43,10 +44,11 @@ def allowed_methods(state: State) -> str:
 
 
 class UdpTransport(NamedTuple):
-    """Where a viewer receives datagrams, at the address of its RTSP connection."""
+    """Where a viewer receives datagrams, at the address of its RTSP connection, and by which profile of RTP."""
 
     rtp_port: int
     rtcp_port: int
+    profile: str = AVP
 
 
 class InterleavedTransport(NamedTuple):

@@ -8,19 +8,20 @@ from typing import NamedTuple
 from vstream.errors import RtspError
 from vstream.rtsp.headers import split_quoted
 from vstream.rtsp.keyring import Protection
+from vstream.rtsp.profile import AVP, AVPF
 from vstream.rtsp.session import InterleavedTransport, MulticastTransport, Transport, UdpTransport
 from vstream.rtsp.srtp import SAVP
 
 _PAIR = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
-_TCP_PROFILE = "RTP/AVP/TCP"
-_SECURE_PROFILES = (SAVP, f"{SAVP}/UDP")
-_PROFILES = ("RTP/AVP", "RTP/AVP/UDP", _TCP_PROFILE, *_SECURE_PROFILES)
+_PROFILES = (AVP, AVPF, SAVP)
+_TCP = "/TCP"
+_LOWER_TRANSPORTS = ("", "/UDP", _TCP)
 _HIGHEST_PORT = 65535
 _HIGHEST_CHANNEL = 255
 
 
 class Choice(NamedTuple):
-    """The offer that was taken; over UDP `profile` is repeated as the client wrote it, in capitals."""
+    """The offer that was taken; `profile` is as the client wrote it, in capitals, and over TCP says so."""
 
     profile: str
     transport: Transport
@@ -75,7 +76,7 @@ def format_answer(choice: Choice, *, source: str, server_rtp_port: int, server_r
 
 def _protected(choice: Choice, protection: Protection) -> Choice:
     """Let nothing pass that carries media readable where the client expects it encrypted, or the other way round."""
-    is_secure = choice.profile in _SECURE_PROFILES
+    is_secure = choice.profile.startswith(SAVP)
     if protection is Protection.SRTP and not (is_secure and isinstance(choice.transport, UdpTransport)):
         raise RtspError(461, "the description named keys, so only RTP/SAVP over UDP can be played")
     if protection is not Protection.SRTP and is_secure:
@@ -88,36 +89,44 @@ def _protected(choice: Choice, protection: Protection) -> Choice:
 def _accept(
     offer: str, peer_address: str, channels_in_use: Collection[int], multicast: MulticastTransport | None
 ) -> Choice:
-    profile, *rest = split_quoted(offer, ";") or [""]
-    profile = profile.upper()
+    written, *rest = split_quoted(offer, ";") or [""]
+    profile, lower_transport = _profile(written.upper())
     parameters: dict[str, str] = {}
     for parameter in rest:
         name, _, value = parameter.partition("=")
         parameters.setdefault(name.strip(" \t").lower(), value.strip(' \t"'))
-    if not profile:
-        raise RtspError(400, "a Transport without a profile")
-    if profile not in _PROFILES:
-        raise RtspError(461, "a transport that is not RTP/AVP over UDP or TCP, or RTP/SAVP over UDP")
     modes = [mode.strip(" \t").upper() for mode in parameters.get("mode", "PLAY").split(",")]
     if "PLAY" not in modes:
         raise RtspError(461, "a mode that is not PLAY")
     destination = parameters.get("destination")
     if "multicast" in parameters:
-        return Choice(profile, _multicast(profile, destination, multicast))
+        return Choice(profile + lower_transport, _multicast(lower_transport, destination, multicast))
     if destination and not _same_address(destination, peer_address):
         raise RtspError(461, "a destination that is not the client itself")
-    if profile in _SECURE_PROFILES and "interleaved" in parameters:
-        raise RtspError(461, "RTP/SAVP on the RTSP connection")
-    if profile == _TCP_PROFILE or "interleaved" in parameters:
-        return Choice(_TCP_PROFILE, _interleaved(parameters.get("interleaved"), channels_in_use))
+    if lower_transport == _TCP or "interleaved" in parameters:
+        if profile == SAVP:
+            raise RtspError(461, "RTP/SAVP on the RTSP connection")
+        return Choice(profile + _TCP, _interleaved(parameters.get("interleaved"), channels_in_use))
     if "client_port" not in parameters:
         raise RtspError(461, "UDP without client_port")
-    return Choice(profile, UdpTransport(*_pair(parameters["client_port"], 1, _HIGHEST_PORT)))
+    rtp_port, rtcp_port = _pair(parameters["client_port"], 1, _HIGHEST_PORT)
+    return Choice(profile + lower_transport, UdpTransport(rtp_port, rtcp_port, profile))
 
 
-def _multicast(profile: str, destination: str | None, group: MulticastTransport | None) -> MulticastTransport:
+def _profile(specifier: str) -> tuple[str, str]:
+    """Split RTP/AVP/UDP and its like into the profile and the lower transport, which may be empty."""
+    if not specifier:
+        raise RtspError(400, "a Transport without a profile")
+    for profile in _PROFILES:
+        lower_transport = specifier.removeprefix(profile)
+        if lower_transport != specifier and lower_transport in _LOWER_TRANSPORTS:
+            return profile, lower_transport
+    raise RtspError(461, "a transport that is not RTP/AVP or RTP/AVPF over UDP or TCP, or RTP/SAVP over UDP")
+
+
+def _multicast(lower_transport: str, destination: str | None, group: MulticastTransport | None) -> MulticastTransport:
     """The group that is served, whatever ports and TTL the client would like (RFC 2326 section 12.39)."""
-    if group is None or profile == _TCP_PROFILE:
+    if group is None or lower_transport == _TCP:
         raise RtspError(461, "multicast is not served")
     if destination and not _same_address(destination, group.destination):
         raise RtspError(461, "a multicast group that is not served")

@@ -156,9 +156,10 @@ class Connection:
 
     @_contained
     def check(self, now_s: float) -> None:
-        """Look what is due: sender reports, silent sessions, a peer that does not read or says nothing."""
+        """Look what is due: sender reports, keyframes, silent sessions, a peer that does not read or says nothing."""
         for viewer in self._viewers.values():
             viewer.report(now_s)
+            viewer.grant_keyframe()
         self._ask_for_keyframe()
         self._carry_out(self._dialogue.expired(now_s))
         if self.writer.stalled_us > STALL_LIMIT_S * 1e6:

@@ -12,7 +12,7 @@ from vstream.server.connection import Connection
 from vstream.server.loop import EventLoop
 from vstream.server.sockets import Endpoint, bind_to_group, endpoint
 from vstream.server.udp import UdpPorts
-from vstream.server.viewer import Viewer
+from vstream.server.viewer import Sent, Viewer
 from vstream.stream import Stream
 
 _REPORT_BYTES = 2048
@@ -184,6 +184,12 @@ class MulticastCarrier:
 
     def send_rtcp(self, packet: bytes) -> None:
         self.group.send_rtcp(packet)
+
+    def sent(self, stream: Stream) -> list[Sent]:
+        return [Sent(stream.ssrc, self.writer.packets_sent, self.writer.octets_sent)]
+
+    def retransmit(self, stream: Stream, sequences: list[int]) -> None:
+        """What one lost the others have."""
 
     def end(self, goodbye: bytes, *, is_told: bool) -> None:
         """The group is told whether or not this viewer ended by itself: there may be listeners without a session."""

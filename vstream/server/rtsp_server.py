@@ -5,6 +5,7 @@ import secrets
 import socket
 import time
 from functools import partial
+from typing import cast
 
 from vstream import __version__
 from vstream._fastpath import Srtp
@@ -15,6 +16,7 @@ from vstream.rtp import ntp_from_unix_us
 from vstream.rtsp.dialogue import Dialogue
 from vstream.rtsp.keyring import Keyring
 from vstream.rtsp.parser import Limits
+from vstream.rtsp.profile import AVPF, Avpf
 from vstream.rtsp.session import InterleavedTransport, MulticastTransport, Session
 from vstream.server.access import Access
 from vstream.server.certificate import Certificate
@@ -27,10 +29,10 @@ from vstream.server.multicast import MulticastCarrier, MulticastGroup
 from vstream.server.sockets import Endpoint, tune_connection
 from vstream.server.tunnels import Tunnels
 from vstream.server.turned_away import TurnedAway
-from vstream.server.udp import UdpPorts
+from vstream.server.udp import RtxStream, UdpPorts
 from vstream.server.udp_viewers import UdpViewers
 from vstream.server.viewer import Carrier, TcpCarrier, UdpCarrier, Viewer
-from vstream.stream import Stream, monotonic_us
+from vstream.stream import RETRANSMISSION, Stream, monotonic_us
 
 SERVER_NAME = f"vstream/{__version__}"
 SESSIONS_A_CONNECTION = 8
@@ -256,6 +258,7 @@ class RtspServer:
             may_begin=partial(self._has_session_to_give, peer.host),
             authenticator=self.access.authenticator(is_encrypted=is_encrypted),
             keyring=Keyring(secrets.token_bytes, _ntp_now) if is_encrypted else None,
+            avpf=cast(Avpf, self._settings.rtsp_avpf),
         )
 
     def _carrier(self, session: Session, connection: Connection) -> Carrier:
@@ -269,8 +272,11 @@ class RtspServer:
         self._udp.receive()
         rtp, rtcp = self._udp_viewers.place(connection.peer, transport)
         srtp = session.keys and Srtp(session.keys.sending, session.keys.receiving, tag_bytes=session.keys.tag_bytes)
-        writer = self._udp.writer(rtp, connection.local_address, self.queue_limit_bytes, srtp)
-        return UdpCarrier(writer, rtp, rtcp, partial(self._udp.send_rtcp, connection.local_address), srtp)
+        rtx = None
+        if transport.profile == AVPF:
+            rtx = RtxStream(RETRANSMISSION.payload_type, self._stream.rtx_ssrc, secrets.randbits(16))
+        writer = self._udp.writer(rtp, connection.local_address, self.queue_limit_bytes, srtp, rtx)
+        return UdpCarrier(writer, rtp, rtcp, partial(self._udp.send_rtcp, connection.local_address), srtp, rtx=rtx)
 
     def _heard_rtcp(self, sender: Endpoint, packet: bytes) -> None:
         if not self._udp_viewers.heard(sender, packet) and self._group is not None:

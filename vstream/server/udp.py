@@ -5,6 +5,7 @@ import logging
 import select
 import socket
 from collections.abc import Callable
+from typing import NamedTuple
 
 from vstream._fastpath import Srtp, UdpWriter
 from vstream.errors import ListenError
@@ -31,6 +32,15 @@ log = logging.getLogger(__name__)
 
 Heard = Callable[[Endpoint, bytes], None]
 Reached = Callable[[Endpoint], None]
+
+
+class RtxStream(NamedTuple):
+    """The stream in which one viewer's lost packets are sent again (RFC 4588 section 4)."""
+
+    payload_type: int
+    ssrc: int
+    sequence: int
+    """Of its first packet."""
 
 
 class UdpPorts:
@@ -77,7 +87,14 @@ class UdpPorts:
         for udp in (self._rtp, self._rtcp):
             aim_multicast(udp, group, interface, ttl)
 
-    def writer(self, viewer: Endpoint, source: str, limit_bytes: int, srtp: Srtp | None = None) -> UdpWriter:
+    def writer(
+        self,
+        viewer: Endpoint,
+        source: str,
+        limit_bytes: int,
+        srtp: Srtp | None = None,
+        rtx: RtxStream | None = None,
+    ) -> UdpWriter:
         """A writer to a viewer's RTP port, from the local address `source` that it asked; empty is any."""
         family = self._rtp.family
         return UdpWriter(
@@ -88,6 +105,9 @@ class UdpPorts:
             scope_id=viewer.scope_id,
             source=as_carried(source, family).encode() if source and not viewer.scope_id else b"",
             srtp=srtp,
+            rtx_payload_type=rtx.payload_type if rtx else 0,
+            rtx_ssrc=rtx.ssrc if rtx else 0,
+            rtx_sequence=rtx.sequence if rtx else 0,
         )
 
     def send_rtcp(self, source: str, viewer: Endpoint, packet: bytes) -> None:

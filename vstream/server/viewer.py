@@ -5,14 +5,17 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from vstream import rtcp
+from vstream import feedback, rtcp
 from vstream._fastpath import Srtp, TcpWriter, UdpWriter, Writer
+from vstream.counters import counters
 from vstream.errors import RtcpError
 from vstream.rtp import ntp_from_unix_us, ntp_middle32
 from vstream.rtsp.session import Session
+from vstream.server.keyframe_demand import KeyframeDemand
 from vstream.server.sockets import Endpoint
+from vstream.server.udp import RtxStream
 from vstream.stream import Stream, monotonic_us
 
 SENDER_REPORT_INTERVAL_S = 5.0
@@ -22,6 +25,14 @@ WriterT = TypeVar("WriterT", bound=Writer)
 _numbers = itertools.count(1)
 
 log = logging.getLogger(__name__)
+
+
+class Sent(NamedTuple):
+    """What left of one RTP stream, as a sender report counts it (RFC 3550 section 6.4.1)."""
+
+    ssrc: int
+    packets: int
+    octets: int
 
 
 class Carrier(Protocol):
@@ -40,6 +51,12 @@ class Carrier(Protocol):
     def join(self, stream: Stream) -> None: ...
     def leave(self, stream: Stream) -> None: ...
     def send_rtcp(self, packet: bytes) -> None: ...
+    def sent(self, stream: Stream) -> list[Sent]:
+        """Of each RTP stream that has begun, the media's first."""
+
+    def retransmit(self, stream: Stream, sequences: list[int]) -> None:
+        """Send lost packets again."""
+
     def end(self, goodbye: bytes, *, is_told: bool) -> None:
         """The session is over; `is_told` where its viewer did not end it itself."""
 
@@ -59,6 +76,9 @@ class _OwnWriter(ABC, Generic[WriterT]):
         if is_told:
             self.send_rtcp(goodbye)
 
+    def sent(self, stream: Stream) -> list[Sent]:
+        return [Sent(stream.ssrc, self.writer.packets_sent, self.writer.octets_sent)]
+
     @abstractmethod
     def send_rtcp(self, packet: bytes) -> None: ...
 
@@ -73,10 +93,13 @@ class UdpCarrier(_OwnWriter[UdpWriter]):
         rtcp: Endpoint,
         send: Callable[[Endpoint, bytes], None],
         srtp: Srtp | None = None,
+        *,
+        rtx: RtxStream | None = None,
     ) -> None:
         """`srtp` is what RTCP is encrypted with; the writer does so with media."""
         super().__init__(writer)
         self.name = "UDP" if srtp is None else "SRTP"
+        self._rtx = rtx
         self.rtp = rtp
         self.rtcp = rtcp
         self._send = send
@@ -100,6 +123,15 @@ class UdpCarrier(_OwnWriter[UdpWriter]):
         self.writer.set_port(rtp.port)
         self.rtp = rtp
 
+    def sent(self, stream: Stream) -> list[Sent]:
+        writer, streams = self.writer, super().sent(stream)
+        if self._rtx and writer.packets_retransmitted:
+            streams.append(Sent(self._rtx.ssrc, writer.packets_retransmitted, writer.octets_retransmitted))
+        return streams
+
+    def retransmit(self, stream: Stream, sequences: list[int]) -> None:
+        stream.fanout.retransmit(self.writer, sequences)
+
 
 class TcpCarrier(_OwnWriter[TcpWriter]):
     """Media and RTCP interleaved on the RTSP connection (RFC 2326 section 10.12)."""
@@ -119,6 +151,9 @@ class TcpCarrier(_OwnWriter[TcpWriter]):
 
     def send_rtcp(self, packet: bytes) -> None:
         self.writer.write(b"$" + bytes([self._rtcp_channel]) + len(packet).to_bytes(2, "big") + packet)
+
+    def retransmit(self, stream: Stream, sequences: list[int]) -> None:
+        """TCP loses nothing; what a full queue dropped would only fill it again."""
 
 
 class Reception:
@@ -148,6 +183,7 @@ class Viewer:
         self.peer = peer
         self.carrier = carrier
         self.reception = Reception()
+        self._demand = KeyframeDemand()
         self._stream = stream
         self._cname = cname
         self.since_unix_s = time.time()
@@ -202,9 +238,13 @@ class Viewer:
         if not self._playing or now_s < self.carrier.report_due_s:
             return
         self.carrier.report_due_s = now_s + SENDER_REPORT_INTERVAL_S
-        clocks, writer = self._stream.clocks(), self.carrier.writer
-        counts = writer.packets_sent, writer.octets_sent
-        self.carrier.send_rtcp(rtcp.sender_report(self._stream.ssrc, *clocks, *counts, cname=self._cname))
+        clocks = self._stream.clocks()
+        self.carrier.send_rtcp(
+            b"".join(
+                rtcp.sender_report(ssrc, *clocks, packets, octets, cname=self._cname)
+                for ssrc, packets, octets in self.carrier.sent(self._stream)
+            )
+        )
 
     @property
     def is_playing(self) -> bool:
@@ -230,6 +270,30 @@ class Viewer:
                 for block in one.reports:
                     if block.ssrc == self._stream.ssrc:
                         self.reception.take(block, now)
+            elif isinstance(one, rtcp.FeedbackPacket):
+                self._feedback(one)
+
+    def _feedback(self, packet: rtcp.FeedbackPacket) -> None:
+        try:
+            request = feedback.read(packet, self._stream.ssrc)
+        except RtcpError as error:
+            self.log(logging.DEBUG, f"RTCP not understood: {error}")
+            return
+        if request is None or not self._playing:
+            return
+        if isinstance(request, feedback.Nack):
+            counters.feedback["nack"] += 1
+            self.carrier.retransmit(self._stream, request.sequences)
+            return
+        counters.feedback["pli" if isinstance(request, feedback.PictureLoss) else "fir"] += 1
+        if isinstance(request, feedback.PictureLoss) or not self._demand.is_repeated(request):
+            self._demand.ask(monotonic_us())
+            self.grant_keyframe()
+
+    def grant_keyframe(self) -> None:
+        """Pass on a request for a keyframe that came, or had to wait."""
+        if self._playing and self._demand.grants(self._stream.keyframe_us, monotonic_us()):
+            self._stream.want_keyframe()
 
     def log(self, level: int, text: str, **more: object) -> None:
         """A log line that names this viewer."""
