@@ -9,6 +9,7 @@ BENCHES = (
     "memory",
     "join",
     "startup",
+    "loss",
     "encryption",
     "hostile",
     "camera_stream",

@@ -21,6 +21,20 @@ def _works() -> bool:
 
 
 own_network = pytest.mark.skipif(not _works(), reason="no right to make a network namespace, or no iproute2")
+lossy_network = pytest.mark.skipif(
+    not _works() or not shutil.which("nft") or not shutil.which("ethtool"),
+    reason="no right to make a network namespace, or no nftables or ethtool",
+)
+
+
+def losing(percent: int) -> str:
+    """The commands for a loopback that loses so many of all UDP packets, each by itself and in both directions."""
+    rule = f"meta l4proto udp numgen random mod 100 '<' {percent} drop"
+    return (
+        "ip link set lo up\nethtool -K lo tx-udp-segmentation off\n"  # or it would lose trains
+        "nft add table inet lossy\nnft add chain inet lossy input '{ type filter hook input priority 0 ; }'\n"
+        f"nft add rule inet lossy input {rule}"
+    )
 
 
 def run_in_own_network(link: str, test: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.access_units import PAYLOAD_TYPE, SSRC
 from tests.datagrams import UdpViewer, media_in, sending
-from vstream._fastpath import Fanout, Train
+from vstream._fastpath import Fanout, Srtp, Train
 
 RTX_PAYLOAD_TYPE = 97
 RTX_SSRC = 0x0A0B0C0D
@@ -188,6 +188,16 @@ def test_who_left_or_never_joined_gets_nothing() -> None:
         assert sender.fanout.retransmit(outsider.writer, sequences_of(train)) == 0
         assert Fanout(gop_limit_bytes=0).retransmit(viewer.writer, sequences_of(train)) == 0
         assert viewer.rest() + outsider.rest() == []
+
+
+def test_nothing_leaves_in_the_clear_to_a_viewer_of_srtp() -> None:
+    with sending() as sender:
+        viewer = sender.encrypted(Srtp(bytes(30), bytes(30), tag_bytes=10))
+        train = sender.trains.keyframe(30_000)
+        sender.fanout.publish(train, 0)
+        viewer.packets(train.packet_count)
+        assert sender.fanout.retransmit(viewer.writer, sequences_of(train)) == 0
+        assert viewer.rest() == []
 
 
 @pytest.mark.parametrize("rtx", [(0, 0, 0), RTX])

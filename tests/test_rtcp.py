@@ -157,17 +157,20 @@ def test_tshark_reads_what_we_build(tmp_path: Path) -> None:
         rtcp.sender_report(0x01020304, 0xE000000180000000, 90_000, 1000, 1_200_000, cname="0123456789abcdef"),
         rtcp.goodbye(0x01020304, "source ended", cname="c"),
         rtcp.goodbye(0x01020304),
+        rtcp.goodbye(0x01020304, "both", others=[0x05060708]),
     ]
     capture = write_pcap(tmp_path / "rtcp.pcap", compounds, 5005)
     assert _tshark(capture, ["rtcp.pt", "rtcp.senderssrc", "rtcp.sdes.text", "rtcp.length_check"]) == [
         ["200,202", "0x01020304", "0123456789abcdef", "1"],
         ["201,202,203", "0x01020304", "c,source ended", "1"],
         ["201,203", "0x01020304", "", "1"],
+        ["201,203", "0x01020304", "both", "1"],
     ]
+    assert _tshark(capture, ["rtcp.ssrc.identifier"])[3] == ["0x01020304,0x05060708"]
     clocks = ["rtcp.timestamp.ntp.msw", "rtcp.timestamp.ntp.lsw", "rtcp.timestamp.rtp"]
     counts = ["rtcp.sender.packetcount", "rtcp.sender.octetcount"]
     assert _tshark(capture, clocks + counts)[0] == ["3758096385", "2147483648", "90000", "1000", "1200000"]
-    assert _tshark(capture, ["_ws.malformed"]) == [[""]] * 3
+    assert _tshark(capture, ["_ws.malformed"]) == [[""]] * 4
 
 
 def _tshark(capture: Path, fields: list[str]) -> list[list[str]]:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from vstream.errors import NoVideoError
-from vstream.sdp import describe
+from vstream.sdp import Retransmission, describe
 
 WIDTH, HEIGHT = 320, 240
 # The parameter sets of a 1280x720 High profile stream, level 3.1.
@@ -34,8 +34,12 @@ def _describe(
     pps: tuple[bytes, ...] = (PPS,),
     framerate: float | None = 30.0,
     bitrate_bps: int | None = None,
+    profile: str = "RTP/AVP",
+    retransmission: Retransmission | None = None,
 ) -> bytes:
     return describe(
+        profile=profile,
+        retransmission=retransmission,
         session_id=4711,
         sps=sps,
         pps=pps,
@@ -82,6 +86,21 @@ def test_framerate(framerate: float | None, line: str | None) -> None:
 def test_no_description_without_parameter_sets(sps: tuple[bytes, ...], pps: tuple[bytes, ...]) -> None:
     with pytest.raises(NoVideoError):
         _describe(sps=sps, pps=pps)
+
+
+def test_without_feedback_there_is_no_word_of_it() -> None:
+    assert not [line for line in _lines(_describe()) if "rtcp-fb" in line or "rtx" in line or line.startswith("b=R")]
+
+
+def test_feedback_is_described_as_the_rfcs_write_it() -> None:
+    lines = _lines(_describe(profile="RTP/AVPF", retransmission=Retransmission(97, 1000), bitrate_bps=8_000_000))
+    assert [line[0] for line in lines] == list("vosctaambbb") + ["a"] * (len(lines) - 11)
+    assert "m=video 0 RTP/AVPF 96 97" in lines
+    # RFC 4585 section 4.2, RFC 5104 section 7.1, RFC 4588 section 8.1.
+    for line in ("a=rtcp-fb:96 nack", "a=rtcp-fb:96 nack pli", "a=rtcp-fb:96 ccm fir"):
+        assert line in lines
+    assert lines.index("a=rtpmap:97 rtx/90000") < lines.index("a=fmtp:97 apt=96;rtx-time=1000")
+    assert [line for line in lines if line.startswith("b=R")] == ["b=RS:20000", "b=RR:400000"]
 
 
 _GSTREAMER_READS = """

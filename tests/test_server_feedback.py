@@ -158,6 +158,8 @@ def test_who_set_up_feedback_gets_it_in_a_stream_of_its_own(running: Served, enc
         assert [report.ssrc for report in reports] == [viewer.ssrc, ssrc]
         assert (reports[1].packet_count, reports[1].octet_count) == (1, len(packet) - 12)
         assert reports[0].rtp_timestamp == reports[1].rtp_timestamp
+        running.shut_down()
+        assert rtcp.parse(viewer.wait_for_goodbye())[-1] == rtcp.Goodbye((viewer.ssrc, ssrc), "server shuts down")
 
 
 def sender_reports(compound: bytes) -> list[rtcp.SenderReport]:

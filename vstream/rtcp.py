@@ -1,7 +1,7 @@
 """RTCP packets, built and read (RFC 3550 section 6, feedback as in RFC 4585 section 6.1 and RFC 5506)."""
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from vstream.errors import RtcpError
@@ -104,16 +104,19 @@ def sender_report(
     return _packet(SENDER_REPORT, 0, info) + _source_description(ssrc, cname)
 
 
-def goodbye(ssrc: int, reason: str = "", *, cname: str = "") -> bytes:
+def goodbye(ssrc: int, reason: str = "", *, cname: str = "", others: Sequence[int] = ()) -> bytes:
     """Build the compound that ends a stream: an empty RR, SDES where `cname` is given, then BYE (RFC 3550 section 6.6).
+
+    `others` are SSRCs of the same sender that end with it, at most 30.
 
     Raises:
         RtcpError: `reason` or `cname` is longer than 255 bytes of UTF-8.
     """
     description = _source_description(ssrc, cname) if cname else b""
     text = _counted_text(reason) if reason else b""
-    body = _SSRC.pack(ssrc) + text + bytes(-len(text) % 4)
-    return _packet(RECEIVER_REPORT, 0, _SSRC.pack(ssrc)) + description + _packet(GOODBYE, 1, body)
+    ssrcs = (ssrc, *others)
+    body = b"".join(map(_SSRC.pack, ssrcs)) + text + bytes(-len(text) % 4)
+    return _packet(RECEIVER_REPORT, 0, _SSRC.pack(ssrc)) + description + _packet(GOODBYE, len(ssrcs), body)
 
 
 def parse(data: bytes) -> list[Packet]:

@@ -13,6 +13,13 @@ _FEEDBACK = ("nack", "nack pli", "ccm fir")
 """What receivers may send (RFC 4585 section 4.2, RFC 5104 section 7.1): of losses, and for a keyframe."""
 
 
+_RTCP_BANDWIDTH = ("b=RS:20000", "b=RR:400000")
+"""Bits a second that sender and receivers may spend on RTCP (RFC 3556).
+
+Without them GStreamer reckons with a stream of 64 kbit/s at first, and tells of too few losses for that.
+"""
+
+
 class Retransmission(NamedTuple):
     """How lost packets are sent again (RFC 4588 section 8.1)."""
 
@@ -64,6 +71,7 @@ def describe(
         "a=range:npt=now-",
         f"m=video 0 {profile} {payload_type}{f' {retransmission.payload_type}' if retransmission else ''}",
         *([] if bitrate_bps is None else [f"b=AS:{-(-bitrate_bps // 1000)}"]),
+        *(_RTCP_BANDWIDTH if retransmission else []),
         f"a=rtpmap:{payload_type} H264/90000",
         f"a=fmtp:{payload_type} packetization-mode=1;profile-level-id={profile_level_id}"
         f";sprop-parameter-sets={parameter_sets}",

@@ -35,6 +35,10 @@ NEEDED = (
     "active_clients{transport=multicast}",
     "frames_encoded_total",
     "rtp_packets_sent_total",
+    "rtp_packets_retransmitted_total",
+    "feedback_requests_total{kind=nack}",
+    "feedback_requests_total{kind=pli}",
+    "feedback_requests_total{kind=fir}",
 )
 
 

@@ -226,7 +226,8 @@ class Viewer:
     def end(self, reason: str, *, goodbye: bool) -> None:
         """Stop sending; a viewer that did not end it itself is told."""
         self.pause()
-        self.carrier.end(rtcp.goodbye(self._stream.ssrc, reason, cname=self._cname), is_told=goodbye)
+        ssrc, *others = (sent.ssrc for sent in self.carrier.sent(self._stream))
+        self.carrier.end(rtcp.goodbye(ssrc, reason, cname=self._cname, others=others), is_told=goodbye)
         writer = self.carrier.writer
         seconds = time.monotonic() - self._since_s
         counts = {"packets": writer.packets_sent, "dropped_units": writer.units_dropped}
