@@ -30,7 +30,7 @@ cdef void rtx_header(udp_t *udp, const uint8_t *packet, uint8_t *to) noexcept no
 
 
 cdef int retransmit_send(udp_t *udp, train_t *train, uint32_t packet, batch_t *scratch) noexcept nogil:
-    """Send one packet of a train again: 0, or the errno."""
+    """Send one packet again: 0, or the errno."""
     cdef uint8_t head[RTX_HEADER_BYTES]
     cdef iovec parts[2]
     cdef msghdr *message = &scratch.messages[0].msg_hdr
