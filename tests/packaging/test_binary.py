@@ -64,9 +64,10 @@ def test_auto_without_libcamera_shows_the_test_pattern(program: Path) -> None:
 
 
 def test_probe_sees_its_own_stream(program: Path, tmp_path: Path) -> None:
+    small = ("--width", "320", "--height", "240", "--fps", "10")
     ports = ("--rtsp-host", "127.0.0.1", "--rtsp-port", "0", "--rtp-port", "0", "--metrics-port", "0")
     picture = tmp_path / "picture.jpg"
-    done = run(program, "probe", "--json", "--source", "auto", *ports, "--snapshot", str(picture))
+    done = run(program, "probe", "--json", "--source", "auto", *small, *ports, "--snapshot", str(picture))
     checks = {one["check"]: one for one in json.loads(done.stdout)["checks"]}
     statuses = [checks[name]["status"] for name in ("encoder", "playback", "snapshot")]
     assert (statuses, done.returncode, done.stderr) == (["ok"] * 3, 1, "")

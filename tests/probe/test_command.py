@@ -25,8 +25,9 @@ from vstream.probe.subject import Subject
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "docs/probe.schema.json").read_text())
 CHECKS = [*OF_THE_MACHINE, *OF_THE_CAMERA, *OF_THE_STREAM]
-SMALL = ("--width", "320", "--height", "240", "--rtsp-host", "127.0.0.1", "--rtsp-port", "0", "--rtp-port", "0")
-QUIET = (*SMALL, "--metrics-port", "0")
+SMALL = ("--width", "320", "--height", "240", "--fps", "10")
+PORTS = ("--rtsp-host", "127.0.0.1", "--rtsp-port", "0", "--rtp-port", "0", "--metrics-port", "0")
+QUIET = (*SMALL, *PORTS)
 LIMIT_S = 30
 
 no_camera_here = pytest.mark.skipif(find_spec("libcamera") is not None, reason="libcamera is installed here")
@@ -71,11 +72,11 @@ def test_wrong_settings_are_the_same_as_of_serve() -> None:
 
 def test_settings_come_from_everywhere(tmp_path: Path) -> None:
     file = tmp_path / "vstream.toml"
-    file.write_text('stream_source = "test"\nstream_fps = 10\n')
-    done = run("probe", "--config", str(file), "--json", *QUIET, H264_PROFILE="baseline")
+    file.write_text('stream_source = "test"\nstream_width = 160\nstream_height = 96\n')
+    done = run("probe", "--config", str(file), "--json", "--fps", "10", *PORTS, H264_PROFILE="baseline")
     (encoder,) = [one for one in json.loads(done.stdout)["checks"] if one["check"] == "encoder"]
     assert encoder["facts"]["profile"] == "baseline"
-    assert encoder["facts"]["fps"] < 11
+    assert (encoder["facts"]["width"], encoder["facts"]["fps"] < 11) == (160, True)
 
 
 def test_standard_input_is_left_alone() -> None:

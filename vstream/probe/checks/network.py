@@ -4,7 +4,7 @@ from vstream.addresses import local_addresses
 from vstream.probe.finding import Finding, ok, warning
 from vstream.probe.machine import Machine
 from vstream.probe.subject import Subject
-from vstream.urls import stream_urls
+from vstream.urls import EVERY_ADDRESS, stream_urls
 
 
 def check(subject: Subject) -> Finding:
@@ -15,7 +15,7 @@ def check(subject: Subject) -> Finding:
     facts: dict[str, object] = {"interfaces": interfaces, "urls": urls}
     names = ", ".join(f"{one['name']} {one['state']}" for one in interfaces) or "no interface"
     seen = f"{names}; {' '.join(urls)}"
-    if all(address.is_loopback for address in local_addresses()):
+    if settings.rtsp_host in EVERY_ADDRESS and all(address.is_loopback for address in local_addresses()):
         return warning(seen, "only this machine itself reaches the stream: connect a network", facts)
     slow = [one for one in interfaces if _carries_too_little(one["speed_mbps"], settings.bitrate_bps)]
     if slow:
