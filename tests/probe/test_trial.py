@@ -38,8 +38,9 @@ def test_the_encoder_is_held_against_the_settings(tmp_path: Path) -> None:
     assert 5 < facts["fps"] < 11
 
 
-def test_a_viewer_with_a_password_sees_it_whole(tmp_path: Path) -> None:
-    made = small_test_pattern(tmp_path, rtsp_auth_read_networks="192.0.2.0/24")
+def test_its_viewer_with_a_password_sees_it_whole(tmp_path: Path) -> None:
+    group = "239.255.42.1/5004/1"
+    made = small_test_pattern(tmp_path, rtsp_auth_read_networks="192.0.2.0/24", rtsp_multicast=group)
     found = playback.check(made)
     assert found.status == "ok"
     assert found.facts["lost_packets"] == 0

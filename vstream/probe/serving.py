@@ -90,4 +90,5 @@ def _for_us_alone(settings: Settings, password: str) -> Settings:
         rtsp_password=password,
         rtsp_password_file="",
         rtsp_auth_read_networks="",
+        rtsp_multicast="",
     )
