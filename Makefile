@@ -86,9 +86,13 @@ sanitize: setup $(VENV)/.tests
 	@PYTHON=$(BIN)/python tests/sanitize $(ARGS)
 
 # What is shipped, into dist/: the programs, the container image, the Debian package; and all of it for arm64, emulated.
-.PHONY: binary image deb arm64-test
+.PHONY: binary root image deb arm64-test
 binary:
 	@PYTHON=$(PYTHON) packaging/build-binary
+
+# The image's root file system with this machine's libraries; without libcamera, which a machine that builds may lack.
+root: binary
+	@PYTHON=$(PYTHON) packaging/build-root
 
 image:
 	@packaging/build-image $(ARGS)

@@ -1,6 +1,7 @@
 """The servers under measurement: vstream, and gst-rtsp-server as its peer."""
 
 import contextlib
+import os
 import socket
 import sys
 import time
@@ -16,6 +17,9 @@ HOST = "127.0.0.1"
 START_TIMEOUT_S = 20.0
 POLL_S = 0.0005
 SYSTEM_PYTHON = "/usr/bin/python3"
+DIST = Path(os.environ.get("DIST", Path(__file__).parents[1] / "dist"))
+# What `make binary` builds.
+FROZEN = {"one file": DIST / "vstream", "one folder": DIST / "vstream-folder/vstream"}
 
 
 class Server(Pinned):
@@ -63,12 +67,12 @@ def running_encrypted() -> Iterator[Server]:
 
 @contextlib.contextmanager
 def running_server(name: str, *flags: str) -> Iterator[Server]:
-    """Run a server, vstream (with these flags) or gst, with the clip; it is stopped at the end of the block.
+    """Run a server (vstream with these flags, gst, or one in FROZEN) with the clip; it is stopped at the end of the block.
 
     Raises:
         BenchError: it is not installed, does not open its port, or breaks a connection within the block.
     """
-    port = _free_port()
+    port = free_port()
     with Server([*_command(name, port), *flags], port) as server:
         try:
             yield server
@@ -81,9 +85,10 @@ def _command(name: str, port: int) -> list[str]:
         peer = Path(__file__).with_name("gst_server.py")
         return [SYSTEM_PYTHON, str(peer), str(clip()), str(port), str(FPS)]
     ports = ["--rtsp-host", HOST, "--rtsp-port", str(port), "--rtp-port", "0"]
-    return [sys.executable, "-m", "vstream", "serve", "--source", f"file:{clip()}", *ports]
+    program = [str(FROZEN[name])] if name in FROZEN else [sys.executable, "-m", "vstream"]
+    return [*program, "serve", "--source", f"file:{clip()}", *ports]
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server((HOST, 0)) as probe:
         return int(probe.getsockname()[1])

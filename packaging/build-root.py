@@ -1,7 +1,7 @@
-"""Make the image's root file system of a frozen program: build-root.py PROGRAM_FOLDER ROOT [--libcamera].
+"""Make the image's root file system of a frozen program: build-root.py PROGRAM_FOLDER ROOT [--libcamera=WHOSE].
 
 It holds the program, the shared libraries that it takes from the system, a user of its own, and nothing else: no shell,
-no package manager. With --libcamera also the system's libcamera: Python binding, IPA modules, tuning files.
+no package manager. Unless WHOSE is none, also the system's libcamera: Python binding, IPA modules, tuning files.
 """
 
 import argparse
@@ -90,23 +90,17 @@ def copy_camera(root: Path) -> None:
                 shutil.copy2(path, target)
 
 
-def settle_times(root: Path, epoch_s: int) -> None:
-    """Give everything one time, so that two builds are the same archive."""
-    for path in [*root.rglob("*"), root]:
-        os.utime(path, (epoch_s, epoch_s), follow_symlinks=False)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program", type=Path)
     parser.add_argument("root", type=Path)
-    parser.add_argument("--libcamera", action="store_true")
+    parser.add_argument("--libcamera", default="none")
     given = parser.parse_args()
     root, program = given.root.absolute(), given.program.absolute()
     shutil.rmtree(root, ignore_errors=True)
     make_frame(root)
     libraries: set[Path] = set()
-    if given.libcamera:
+    if given.libcamera != "none":
         copy_camera(root)
         libraries = system_libraries(elf_files(root), root)
     shutil.copytree(program, root / PROGRAM_HOME, symlinks=True)
@@ -115,7 +109,6 @@ def main() -> None:
     libraries |= system_libraries(elf_files(program), program, search=str(program / "lib"))
     for library in sorted(libraries):
         copy_library(library, root)
-    settle_times(root, int(os.environ.get("SOURCE_DATE_EPOCH", "0")))
 
 
 if __name__ == "__main__":

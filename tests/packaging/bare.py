@@ -29,9 +29,9 @@ class Place:
     server: Server
     player: Player
 
-    def play(self, transport: str) -> int:
+    def play(self, transport: str, url: str = "") -> int:
         """Give the frames that the player decoded."""
-        return self.player.finish(self.player.start(self.server.url, transport))
+        return self.player.finish(self.player.start(url or self.server.url, transport))
 
 
 @contextmanager

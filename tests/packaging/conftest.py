@@ -1,4 +1,7 @@
-"""What is played from: the programs, the image's root file system and the Debian package in dist/, as built before."""
+"""What is played from: the programs, the image's root file system and the Debian package in dist/, as built before.
+
+Tests of what is not built are skipped; where DIST names the directory, as in .ci/run, all of it must be there.
+"""
 
 import os
 from pathlib import Path
@@ -12,7 +15,8 @@ DIST = Path(os.environ.get("DIST", Path(__file__).parents[2] / "dist"))
 
 def _built(path: Path, command: str) -> Path:
     if not path.exists():
-        pytest.skip(f"{path.name} is not built; {command}")
+        missing = f"{path.name} is not built; {command}"
+        pytest.fail(missing) if "DIST" in os.environ else pytest.skip(missing)
     return path
 
 
@@ -25,7 +29,7 @@ def program(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The image's root file system."""
-    return _built(DIST / "root", "make image")
+    return _built(DIST / "root", "make root")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.operating import Operator
 from tests.e2e.players import FFMPEG, FRAMES, watch
+from tests.packaging.certificate import encrypted, make_certificate
 from tests.packaging.programs import run, serving, start
 from tests.pictures import assert_is_run_of, picture_hashes
 from vstream import __version__
@@ -47,6 +49,22 @@ def test_standard_input(program: Path, clip: Path) -> None:
 def test_test_pattern(program: Path) -> None:
     with serving([program], "test", "--width", "320", "--height", "240") as server:
         assert FFMPEG.finish(FFMPEG.start(server.url, "tcp")) >= FRAMES
+
+
+def test_encrypted(program: Path, clip: Path, tmp_path: Path) -> None:
+    make_certificate(tmp_path)
+    there = encrypted(tmp_path)
+    with serving([program], f"file:{clip}", *there.flags):
+        assert_is_run_of(watch(there.url, "tcp"), picture_hashes(clip))
+
+
+def test_running_server_is_asked(program: Path, clip: Path) -> None:
+    operator = Operator()
+    with serving([program], f"file:{clip}", *operator.flags):
+        asked = run(program, "healthcheck", operator.url)
+        assert asked.returncode == 0, asked
+        assert json.loads(run(program, "status", operator.url, "--json").stdout)["version"] == __version__
+    assert run(program, "healthcheck", operator.url).returncode == 1
 
 
 def test_without_libcamera_it_says_what_to_do(program: Path) -> None:

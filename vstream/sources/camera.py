@@ -148,12 +148,10 @@ def why_no_camera_elsewhere() -> str | None:
     try:
         if find_spec("libcamera") is None:
             return "libcamera's Python binding is not installed"
-    except ImportError as error:  # the frozen program's finder says more
-        return f"libcamera cannot be used ({error})"
-    try:
         asked = subprocess.run(
             worker_program(LIST_CAMERAS), capture_output=True, text=True, timeout=_LIST_LIMIT_S, check=True
         )
-    except subprocess.SubprocessError as error:
+    except (ImportError, subprocess.SubprocessError) as error:
+        # A frozen program, which looks for the system's binding, finds none by ImportError with the reason.
         return f"libcamera cannot be used ({error})"
     return asked.stdout.strip() or None

@@ -23,7 +23,9 @@ class _Finder(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if name != self._name:
             return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        # Not by PathFinder alone: a frozen program has finders of its own.
+        found = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
+        spec = next(filter(None, found), None)
         if spec is not None and spec.loader is not None:
             spec.loader = _Loader(spec.loader, self._changes)
         return spec
