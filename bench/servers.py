@@ -56,7 +56,7 @@ class Server(Pinned):
 @contextlib.contextmanager
 def running_encrypted() -> Iterator[Server]:
     """Run vstream with the clip and an RTSPS port beside the plain one; it is stopped at the end of the block."""
-    port, encrypted_port = _free_port(), _free_port()
+    port, encrypted_port = free_port(), free_port()
     certificate, key = certificate_and_key()
     flags = ["--rtsps-port", str(encrypted_port), "--rtsp-tls-cert", str(certificate), "--rtsp-tls-key", str(key)]
     # The encrypted port is the one that opens last.
@@ -67,7 +67,7 @@ def running_encrypted() -> Iterator[Server]:
 
 @contextlib.contextmanager
 def running_server(name: str, *flags: str) -> Iterator[Server]:
-    """Run a server (vstream with these flags, gst, or one in FROZEN) with the clip; it is stopped at the end of the block.
+    """Run a server (vstream, with these flags, gst, or one in FROZEN) with the clip until the end of the block.
 
     Raises:
         BenchError: it is not installed, does not open its port, or breaks a connection within the block.

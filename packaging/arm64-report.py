@@ -1,6 +1,6 @@
 """Play the arm64 programs from outside and print the table: arm64-report.py BUILT TREE.
 
-BUILT holds what was built in the emulated Debian TREE, and what the tests left: fast-path.xml, root.xml, packets.sha256.
+BUILT holds what was built in the emulated Debian TREE, and what tests left: fast-path.xml, root.xml, packets.sha256.
 """
 
 import subprocess

@@ -19,7 +19,7 @@ from tests.k8s.manifests import KUSTOMIZE
 from tests.netns import own_network, run_in_own_network
 
 ROOT = Path(__file__).parents[2]
-GUIDES = ("docs/camera.md", "docs/kubernetes.md", "docs/operations.md", "docs/probe.md")
+GUIDES = ("docs/camera.md", "docs/kubernetes.md", "docs/operations.md", "docs/packaging.md", "docs/probe.md")
 COMMANDS = "VSTREAM_TEST_COMMANDS"
 TOOLS = ("curl", "kubectl", "openssl", "promtool", "systemd-analyze")
 BESIDE_A_SERVER = "run beside a server"

@@ -34,13 +34,17 @@ class Place:
         return self.player.finish(self.player.start(url or self.server.url, transport))
 
 
+def entering(root: Path, program: str = "/usr/bin/vstream") -> list[str]:
+    """Give the command that runs a program in `root`; it needs PATH, to find what leads there."""
+    return ["unshare", "--mount", "--net", str(_ENTER), str(root), USER_ID, program]
+
+
 @contextmanager
 def serving_in(
     root: Path, source: str, *flags: str, given: Path | None = None, program: str = "/usr/bin/vstream"
 ) -> Iterator[Place]:
     """Serve from `root`; the files in `given` are found in /run, and a program that is there may write to /tmp."""
     place = {"PATH": os.environ["PATH"], "GIVEN": str(given or ""), "WRITABLE": "yes" if program[:5] == "/run/" else ""}
-    command = ["unshare", "--mount", "--net", str(_ENTER), str(root), USER_ID, program]
-    with serving(command, source, *flags, environment=place) as server:
+    with serving(entering(root, program), source, *flags, environment=place) as server:
         enter = ["nsenter", "--net", "--target", str(server.process.pid)]
         yield Place(server, replace(FFMPEG, command=lambda url, transport: enter + FFMPEG.command(url, transport)))

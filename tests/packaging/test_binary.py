@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import certificates
 from tests.e2e.operating import Operator
 from tests.e2e.players import FFMPEG, FRAMES, watch
-from tests.packaging.certificate import encrypted, make_certificate
 from tests.packaging.programs import run, serving, start
 from tests.pictures import assert_is_run_of, picture_hashes
 from vstream import __version__
@@ -52,10 +52,8 @@ def test_test_pattern(program: Path) -> None:
 
 
 def test_encrypted(program: Path, clip: Path, tmp_path: Path) -> None:
-    make_certificate(tmp_path)
-    there = encrypted(tmp_path)
-    with serving([program], f"file:{clip}", *there.flags):
-        assert_is_run_of(watch(there.url, "tcp"), picture_hashes(clip))
+    with serving([program], f"file:{clip}", *certificates.make(tmp_path).flags) as server:
+        assert_is_run_of(watch(server.encrypted_url, "tcp"), picture_hashes(clip))
 
 
 def test_running_server_is_asked(program: Path, clip: Path) -> None:

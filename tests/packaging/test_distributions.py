@@ -1,4 +1,4 @@
-"""What pip gets: the wheel and the sdist say all that PyPI shows, and each installs in a fresh environment and serves."""
+"""What pip gets: wheel and sdist say all that PyPI shows, and each installs in a fresh environment and serves."""
 
 import os
 import shutil
@@ -54,7 +54,15 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(sdist) as archive:
         archive.extractall(unpacked, filter="data")
     (source,) = unpacked.iterdir()
-    _run(sys.executable, "-c", BUILD, "build_wheel", unpacked, cwd=source, environment=os.environ | {"VSTREAM_CFLAGS": "-O1"})
+    _run(
+        sys.executable,
+        "-c",
+        BUILD,
+        "build_wheel",
+        unpacked,
+        cwd=source,
+        environment=os.environ | {"VSTREAM_CFLAGS": "-O1"},
+    )
     return next(unpacked.glob("*.whl"))
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import certificates
 from tests.e2e.players import FRAMES
-from tests.packaging.bare import needs_root, serving_in
-from tests.packaging.certificate import encrypted, make_certificate
+from tests.packaging.bare import entering, needs_root, serving_in
+from tests.packaging.programs import start
 
 pytestmark = needs_root
 
@@ -34,18 +35,32 @@ def test_components_are_listed(root: Path) -> None:
     assert names.isdisjoint({"pip", "pyinstaller", "cython", "setuptools"})
 
 
-def test_encrypted(root: Path, tmp_path: Path) -> None:
-    make_certificate(tmp_path)
+def test_it_brings_what_tls_needs(root: Path, tmp_path: Path) -> None:
+    """OpenSSL is looked for when a certificate is set, so nothing else would notice that it was left out."""
+    certificates.make(tmp_path).key.chmod(0o644)
     tmp_path.chmod(0o755)
-    there = encrypted(Path("/run"))
-    with serving_in(root, "test", "--width", "320", "--height", "240", *there.flags, given=tmp_path) as place:
-        assert place.play("tcp", there.url) >= FRAMES
+    inside = certificates.Pair(Path("/run/tls.crt"), Path("/run/tls.key"))
+    with serving_in(root, "test", "--width", "320", "--height", "240", *inside.flags, given=tmp_path) as place:
+        assert place.play("tcp", place.server.encrypted_url) >= FRAMES
 
 
 def test_without_a_camera_it_is_the_test_pattern(root: Path) -> None:
     with serving_in(root, "auto", "--width", "320", "--height", "240") as place:
         place.server.wait_for("No camera")
         assert place.play("udp") >= FRAMES
+
+
+def test_libcamera_for_another_python_is_told_apart(root: Path, tmp_path: Path) -> None:
+    system = shutil.copytree(root, tmp_path / "system", symlinks=True)
+    binding = system / "usr/lib/python3/dist-packages/libcamera"
+    binding.mkdir(parents=True)
+    (binding / "_libcamera.cpython-309-aarch64-linux-gnu.so").touch()
+    server = start(entering(system), "camera", environment={"PATH": os.environ["PATH"]})
+    try:
+        server.wait_for("libcamera is for another Python (_libcamera.cpython-309-aarch64-linux-gnu.so)")
+    finally:
+        server.process.kill()
+        server.wait_for_end()
 
 
 def test_there_is_no_other_program(root: Path) -> None:

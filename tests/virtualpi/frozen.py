@@ -3,4 +3,4 @@
 import sys
 
 sys.path.append("/opt/virtualpi/python")
-import sitecustomize  # noqa: E402, F401
+import sitecustomize  # noqa: F401

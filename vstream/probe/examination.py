@@ -15,7 +15,7 @@ from vstream.probe.notes import Notes
 from vstream.sources.camerasetup import CameraSetup
 from vstream.sources.channel import begin
 from vstream.sources.stderr import StderrLog
-from vstream.sources.worker_program import EXAMINE_CAMERA, worker_program
+from vstream.sources.worker_program import EXAMINE_CAMERA, worker_environment, worker_program
 
 _NOTES_LIMIT_BYTES = 4 << 20
 _END_LIMIT_S = 0.5
@@ -58,7 +58,11 @@ def examine(setup: CameraSetup, limit_s: float, program: Program = worker_progra
         OSError: it cannot be started.
     """
     process = subprocess.Popen(
-        program(EXAMINE_CAMERA), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        program(EXAMINE_CAMERA),
+        env=worker_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     StderrLog(process, "camera")
     assert process.stdin is not None

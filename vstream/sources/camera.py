@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vstream.errors import CameraError, CameraMissingError, SourceError
 from vstream.sources.base import Remedy, Sink
 from vstream.sources.camerasetup import CameraSetup
-from vstream.sources.worker_program import LIST_CAMERAS, worker_program
+from vstream.sources.worker_program import LIST_CAMERAS, worker_environment, worker_program
 
 if TYPE_CHECKING:
     from vstream.sources.recording import Recording
@@ -149,7 +149,12 @@ def why_no_camera_elsewhere() -> str | None:
         if find_spec("libcamera") is None:
             return "libcamera's Python binding is not installed"
         asked = subprocess.run(
-            worker_program(LIST_CAMERAS), capture_output=True, text=True, timeout=_LIST_LIMIT_S, check=True
+            worker_program(LIST_CAMERAS),
+            env=worker_environment(),
+            capture_output=True,
+            text=True,
+            timeout=_LIST_LIMIT_S,
+            check=True,
         )
     except (ImportError, subprocess.SubprocessError) as error:
         # A frozen program, which looks for the system's binding, finds none by ImportError with the reason.

@@ -17,7 +17,7 @@ from vstream.sources.channel import EVENT, Command, Ending, Event, Inbox, begin,
 from vstream.sources.fidelity import checked
 from vstream.sources.refusals import Refusals
 from vstream.sources.stderr import StderrLog
-from vstream.sources.worker_program import worker_program
+from vstream.sources.worker_program import worker_environment, worker_program
 
 _END_LIMIT_S = 0.2
 _ENDINGS: dict[Ending, type[SourceError]] = {
@@ -151,7 +151,11 @@ def _start(setup: CameraSetup, program: Program) -> _Child:
     ours, theirs = open_pair()
     with theirs:
         process = subprocess.Popen(
-            program(str(theirs.fileno())), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=[theirs.fileno()]
+            program(str(theirs.fileno())),
+            env=worker_environment(),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=[theirs.fileno()],
         )
     StderrLog(process, "camera")
     send_command(ours, begin(setup, logging.getLogger().level))
