@@ -1,5 +1,6 @@
 """The Raspberry Pi's camera, through picamera2."""
 
+import gc
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
@@ -66,8 +67,14 @@ class CameraSource:
             opened()
             self._woken.wait()
         finally:
-            recording, self._recording = self._recording, None
+            self._close()
+
+    def _close(self) -> None:
+        recording, self._recording = self._recording, None
+        if recording is not None:
             recording.close()
+        del recording
+        gc.collect()  # reference cycles of picamera2 hold descriptors and memory of the camera's
 
     def restart_camera(self) -> None:
         """Close the camera and open it again."""
