@@ -24,7 +24,14 @@ class Viewer:
     play: bytes
     rtp: socket.socket | None = None
     rtcp: socket.socket | None = None
-    session: str = ""
+    server_ports: tuple[int, ...] = ()
+
+    def open_nat(self) -> None:
+        """Send a datagram to each UDP port of the server, as players do; from then on it knows where this viewer is."""
+        if self.connection is not None and self.rtp is not None and self.rtcp is not None:
+            host = self.connection.getpeername()[0]
+            for held, port in zip((self.rtp, self.rtcp), self.server_ports, strict=True):
+                held.sendto(b"\0", (host, port))
 
     def close(self) -> None:
         for held in (self.connection, self.rtp, self.rtcp):
@@ -92,9 +99,11 @@ def set_up(url: str, transport: str, source: str = "127.0.0.1", always: Sequence
         wanted = f"{profile};unicast;client_port={rtp.getsockname()[1]}-{rtcp.getsockname()[1]}"
     answered, _ = dialogue.ask("SETUP", _control_url(base, sdp), f"Transport: {wanted}")
     session = answered["session"].partition(";")[0]
+    ports = re.search(r"server_port=(\d+)-(\d+)", answered["transport"])
     play = dialogue.request("PLAY", base, f"Session: {session}", "Range: npt=0.000-")
     connection.settimeout(None)
-    return Viewer(connection, play, rtp, rtcp, session)
+    server_ports = (int(ports[1]), int(ports[2])) if ports else ()
+    return Viewer(connection, play, rtp, rtcp, server_ports)
 
 
 def trusting() -> ssl.SSLContext:

@@ -73,6 +73,7 @@ def _good_viewers(target: Target) -> Iterator[Receivers]:
         for transport, address in zip(("udp", "tcp"), GOOD_ADDRESSES, strict=True):
             viewers.append(set_up(target.url, transport, address, target.login))
             held.callback(viewers[-1].close)
+            viewers[-1].open_nat()
         good = held.enter_context(Receivers(viewers))
         good.wait_until_playing()
         wait_until(lambda: None not in good.joins_ms(), "a whole picture for both good viewers")
