@@ -71,3 +71,11 @@ def test_a_datagram_that_comes_very_late_finds_nobody() -> None:
     punches = Punches()
     punches.take(HOST, 5000, 1.0)
     assert punches.unheard(HOST, 60.0) is None
+
+
+def test_a_crowd_at_one_address_that_plays_at_once_is_not_mixed_up() -> None:
+    punches = Punches()
+    ports = range(40_000, 40_400, 2)
+    for port in ports:
+        punches.note(HOST, port, 1.0)
+    assert [punches.take(HOST, port, 2.0) for port in ports] == list(ports)

@@ -5,7 +5,7 @@ from collections import OrderedDict
 _GOOD_FOR_S = 10.0
 _LATE_S = 5.0
 _HOSTS_LIMIT = 1024
-_PORTS_LIMIT = 16
+_PORTS_LIMIT = 512
 
 
 class Punches:
