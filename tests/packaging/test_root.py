@@ -53,6 +53,7 @@ def test_without_a_camera_it_is_the_test_pattern(root: Path) -> None:
 def test_libcamera_for_another_python_is_told_apart(root: Path, tmp_path: Path) -> None:
     system = shutil.copytree(root, tmp_path / "system", symlinks=True)
     binding = system / "usr/lib/python3/dist-packages/libcamera"
+    shutil.rmtree(binding, ignore_errors=True)
     binding.mkdir(parents=True)
     (binding / "_libcamera.cpython-309-aarch64-linux-gnu.so").touch()
     server = start(entering(system), "camera", environment={"PATH": os.environ["PATH"]})
