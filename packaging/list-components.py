@@ -12,6 +12,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
 
 from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, XsUri
 from cyclonedx.model.bom import Bom
@@ -105,6 +106,8 @@ def main(python_components: str, root: str, out: str) -> None:
     bom = without_tools(Bom.from_json(json.loads(Path(python_components).read_text(encoding="utf-8"))))
     for component in (interpreter(), *built_libraries(), *system_packages(Path(root))):
         bom.components.add(component)
+    # By what is in it, for a random one would be all that differs between two builds.
+    bom.serial_number = uuid5(NAMESPACE_URL, " ".join(sorted(str(component.purl) for component in bom.components)))
     text = make_outputter(bom, OutputFormat.JSON, SCHEMA).output_as_string(indent=2)
     wrong = JsonStrictValidator(SCHEMA).validate_str(text)
     if wrong:
