@@ -3,10 +3,12 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from functools import partial
 
 from tests.e2e.viewer import Viewer
 from tests.hostile.attack import Attack
+from tests.hostile.attacks.workers import at_work
 from tests.hostile.target import ATTACKER_ADDRESSES, GOOD_ADDRESSES, Target
 from vstream import rtcp
 
@@ -21,23 +23,12 @@ class DatagramFlood(Attack):
 
     @contextmanager
     def wage(self, target: Target) -> Iterator[None]:
-        enough = threading.Event()
-        with ExitStack() as held:
-            viewer = held.enter_context(Viewer(target.url, source=ATTACKER_ADDRESSES[0])).set_up("udp")
+        with Viewer(target.url, source=ATTACKER_ADDRESSES[0]).set_up("udp") as viewer:
             packets = (b"", b"\x80", bytes(1400), rtcp.goodbye(viewer.ssrc, "not mine"))
-            flooders = [
-                threading.Thread(target=flood, args=(address, viewer.server_ports, packets, enough))
-                for address in (ATTACKER_ADDRESSES[1], GOOD_ADDRESSES[0])
-            ]
-            for one in flooders:
-                one.start()
-            try:
+            addresses = ATTACKER_ADDRESSES[1], GOOD_ADDRESSES[0]
+            jobs = [partial(flood, address, viewer.server_ports, packets) for address in addresses]
+            with at_work(jobs, at_least_s=FLOOD_S):
                 yield
-                enough.wait(FLOOD_S)
-            finally:
-                enough.set()
-                for one in flooders:
-                    one.join()
 
 
 def flood(source: str, ports: tuple[int, ...], packets: tuple[bytes, ...], enough: threading.Event) -> None:

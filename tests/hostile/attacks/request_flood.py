@@ -5,9 +5,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from tests.hostile.attack import Attack
 from tests.hostile.attacks.raw import connect
+from tests.hostile.attacks.workers import at_work
 from tests.hostile.target import ATTACKER_ADDRESSES, Target
 
 CONNECTIONS = 4
@@ -22,22 +24,11 @@ class RequestFlood(Attack):
 
     @contextmanager
     def wage(self, target: Target) -> Iterator[None]:
-        enough = threading.Event()
         with ExitStack() as held:
-            flooders = []
-            for _ in range(CONNECTIONS):
-                connection = held.enter_context(connect(target, ATTACKER_ADDRESSES[0]))
-                flooders += [threading.Thread(target=work, args=(connection, enough)) for work in (send, read)]
-            for one in flooders:
-                one.start()
-            try:
+            connections = [held.enter_context(connect(target, ATTACKER_ADDRESSES[0])) for _ in range(CONNECTIONS)]
+            jobs = [partial(work, connection) for connection in connections for work in (send, read)]
+            with at_work(jobs, at_least_s=FLOOD_S, wake=held.close):
                 yield
-                enough.wait(FLOOD_S)
-            finally:
-                enough.set()
-                held.close()
-                for one in flooders:
-                    one.join()
 
 
 def send(connection: socket.socket, enough: threading.Event) -> None:

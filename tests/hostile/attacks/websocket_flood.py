@@ -5,10 +5,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from tests.e2e.tunnelled import opened_websocket
 from tests.hostile.attack import Attack
 from tests.hostile.attacks.raw import reset_on_close
+from tests.hostile.attacks.workers import at_work
 from tests.hostile.target import ATTACKER_ADDRESSES, Target
 
 CONNECTIONS = 4
@@ -23,22 +25,15 @@ class WebSocketFlood(Attack):
 
     @contextmanager
     def wage(self, target: Target) -> Iterator[None]:
-        enough = threading.Event()
         with ExitStack() as held:
-            sockets, flooders = [], []
-            for _ in range(CONNECTIONS):
-                websocket = held.enter_context(opened_websocket(target.url, ATTACKER_ADDRESSES[0]))
-                sockets.append(websocket.socket)
-                flooders.append(threading.Thread(target=send, args=(websocket.socket, enough)))
-            for one in flooders:
-                one.start()
+            sockets = [
+                held.enter_context(opened_websocket(target.url, ATTACKER_ADDRESSES[0])).socket
+                for _ in range(CONNECTIONS)
+            ]
             try:
-                yield
-                enough.wait(FLOOD_S)
+                with at_work([partial(send, one_socket) for one_socket in sockets], at_least_s=FLOOD_S):
+                    yield
             finally:
-                enough.set()
-                for one in flooders:
-                    one.join()
                 for one_socket in sockets:
                     # Or each would wait for its words of parting to be answered, behind all that it sent.
                     reset_on_close(one_socket)
