@@ -85,20 +85,18 @@ class Sender:
         source: str = "",
         segmentation: bool = True,
         rtx: tuple[int, int, int] = (0, 0, 0),
+        srtp: Srtp | None = None,
     ) -> UdpViewer:
         """`rtx` is the payload type, SSRC and first sequence number of RFC 4588."""
         viewer = UdpViewer(
-            self.socket, host, limit_bytes=limit_bytes, source=source, segmentation=segmentation, rtx=rtx
+            self.socket, host, limit_bytes=limit_bytes, source=source, segmentation=segmentation, rtx=rtx, srtp=srtp
         )
         self._stack.enter_context(viewer.socket)
         return viewer
 
     def encrypted(self, srtp: Srtp, *, segmentation: bool = True) -> UdpViewer:
         """One that has joined, and gets SRTP."""
-        viewer = UdpViewer(
-            self.socket, "127.0.0.1", limit_bytes=1 << 24, source="", segmentation=segmentation, srtp=srtp
-        )
-        self._stack.enter_context(viewer.socket)
+        viewer = self.viewer(limit_bytes=1 << 24, segmentation=segmentation, srtp=srtp)
         self.fanout.join_udp(viewer.writer, cached=False)
         return viewer
 

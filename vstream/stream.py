@@ -205,7 +205,7 @@ class Stream:
     def clocks(self) -> Clocks:
         """Now, as wall-clock time and as capture time in RTP's units."""
         now_us = monotonic_us()
-        return Clocks(ntp_from_unix_us(time.time_ns() // 1000), rtp_timestamp(now_us, self._timestamp_offset))
+        return Clocks(ntp_now(), rtp_timestamp(now_us, self._timestamp_offset))
 
     def log_summary(self) -> None:
         """One line on how fast frames left, for the end of the run."""
@@ -223,6 +223,11 @@ def _is_keyframe(unit: AccessUnit) -> bool:
 
 def _nobody_flushes() -> None:
     """A stream without a server has no UDP viewers."""
+
+
+def ntp_now() -> int:
+    """The wall clock as a 64-bit NTP timestamp."""
+    return ntp_from_unix_us(time.time_ns() // 1000)
 
 
 def monotonic_us() -> int:

@@ -12,7 +12,6 @@ from vstream._fastpath import Srtp
 from vstream.config import Settings
 from vstream.counters import counters
 from vstream.group import parse_group
-from vstream.rtp import ntp_from_unix_us
 from vstream.rtsp.dialogue import Dialogue
 from vstream.rtsp.keyring import Keyring
 from vstream.rtsp.parser import Limits
@@ -32,7 +31,7 @@ from vstream.server.turned_away import TurnedAway
 from vstream.server.udp import RtxStream, UdpPorts
 from vstream.server.udp_viewers import UdpViewers
 from vstream.server.viewer import Carrier, TcpCarrier, UdpCarrier, Viewer
-from vstream.stream import RETRANSMISSION, Stream, monotonic_us
+from vstream.stream import RETRANSMISSION, Stream, monotonic_us, ntp_now
 
 SERVER_NAME = f"vstream/{__version__}"
 SESSIONS_A_CONNECTION = 8
@@ -257,7 +256,7 @@ class RtspServer:
             sessions_limit=SESSIONS_A_CONNECTION,
             may_begin=partial(self._has_session_to_give, peer.host),
             authenticator=self.access.authenticator(is_encrypted=is_encrypted),
-            keyring=Keyring(secrets.token_bytes, _ntp_now) if is_encrypted else None,
+            keyring=Keyring(secrets.token_bytes, ntp_now) if is_encrypted else None,
             avpf=cast(Avpf, self._settings.rtsp_avpf),
         )
 
@@ -302,7 +301,3 @@ def _connections_limit(settings: Settings) -> int:
             fitting,
         )
     return fitting
-
-
-def _ntp_now() -> int:
-    return ntp_from_unix_us(time.time_ns() // 1000)

@@ -11,12 +11,12 @@ from vstream import feedback, rtcp
 from vstream._fastpath import Srtp, TcpWriter, UdpWriter, Writer
 from vstream.counters import counters
 from vstream.errors import RtcpError
-from vstream.rtp import ntp_from_unix_us, ntp_middle32
+from vstream.rtp import ntp_middle32
 from vstream.rtsp.session import Session
 from vstream.server.keyframe_demand import KeyframeDemand
 from vstream.server.sockets import Endpoint
 from vstream.server.udp import RtxStream
-from vstream.stream import Stream, monotonic_us
+from vstream.stream import Stream, monotonic_us, ntp_now
 
 SENDER_REPORT_INTERVAL_S = 5.0
 
@@ -265,7 +265,7 @@ class Viewer:
         except RtcpError as error:
             self.log(logging.DEBUG, f"RTCP not understood: {error}")
             return
-        now = ntp_middle32(ntp_from_unix_us(time.time_ns() // 1000))
+        now = ntp_middle32(ntp_now())
         for one in packets:
             if isinstance(one, rtcp.ReceiverReport | rtcp.SenderReport):
                 for block in one.reports:
