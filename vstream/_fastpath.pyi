@@ -213,6 +213,20 @@ class UdpWriter(Writer):
         """RTP payload octets of those, with the original sequence number that RFC 4588 puts before each."""
 
 @final
+class Pacer:
+    """Waits for trains to be due, until it is told to stop.
+
+    A train is too late when more than `lag_limit_us` have passed since it was due.
+    """
+
+    def __new__(cls, *, lag_limit_us: int) -> Self: ...
+    def stop(self) -> None:
+        """End what waits within 100 ms, for good; on any thread."""
+
+    @property
+    def stopped(self) -> bool: ...
+
+@final
 class Fanout:
     """Hands each train to every viewer, on the thread that brings it, waiting for none."""
 
@@ -223,6 +237,22 @@ class Fanout:
         """Send a train to all; `handed_us` is when its access unit was handed over (CLOCK_MONOTONIC).
 
         Gives whether a UDP viewer has a backlog now, for `flush_udp` to send on.
+        """
+
+    def play(
+        self, trains: list[Train], due_us: list[int], pacer: Pacer, begin: int
+    ) -> tuple[list[tuple[int, int]], int, bool]:
+        """Send the trains from number `begin` on when they are due, without a turn of the interpreter between them.
+
+        When one is too late for `pacer`, it and all later ones move: they are due so much later, and their timestamps
+        with them. It ends early when `pacer` was stopped, and behind a train that leaves a UDP viewer with a backlog.
+
+        Gives for each that was sent how late it was taken up and how long writing it took, by how much trains moved,
+        and whether there is a backlog; all times in microseconds, on CLOCK_MONOTONIC.
+
+        Raises:
+            ValueError: there is no time for each train, or no train of that number.
+            MemoryError: there is no memory for the plan.
         """
 
     def join_tcp(self, writer: TcpWriter, *, channel: int, cached: bool) -> None:
@@ -264,6 +294,10 @@ class Fanout:
 
     @property
     def units(self) -> int: ...
+    @property
+    def unit_bytes(self) -> int:
+        """Bytes of those access units, as the packetizer was given them."""
+
     @property
     def keyframes(self) -> int: ...
     @property

@@ -34,11 +34,11 @@ class Stages:
         self.write = Histogram(_BOUNDS_S)
         """From there until the last viewer's packets are with the kernel, or in the queue of a viewer that is slow."""
 
-    def add(self, captured_us: int, handed_us: int, packetized_us: int, written_us: int) -> None:
-        """Note one frame; all times on CLOCK_MONOTONIC."""
-        self.encode.add((handed_us - captured_us) / 1e6)
-        self.packetize.add((packetized_us - handed_us) / 1e6)
-        self.write.add((written_us - packetized_us) / 1e6)
+    def add(self, encode_us: int, packetize_us: int, write_us: int) -> None:
+        """Note how long one frame took in each stage."""
+        self.encode.add(encode_us / 1e6)
+        self.packetize.add(packetize_us / 1e6)
+        self.write.add(write_us / 1e6)
 
     def by_name(self) -> dict[str, Histogram]:
         """Each histogram by the name of its stage."""

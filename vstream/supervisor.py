@@ -97,7 +97,7 @@ class Supervisor:
         self._is_between_runs = False
         newest_us = self._stream.fanout.newest_us
         try:
-            self._source.run(self._stream.publish)
+            self._source.run(self._stream)
         except CameraError as error:
             reason, why = "camera", str(error)
         except SourceError:

@@ -5,6 +5,20 @@ cdef enum:
     DELAY_STEPS = 4096
 
 
+cdef struct play_t:
+    train_t *train
+    int64_t due_us
+    int64_t late_us
+    int64_t writing_us
+
+
+cdef void play_later(play_t *plan, uint32_t count, int64_t by_us) noexcept nogil:
+    cdef uint32_t i
+    for i in range(count):
+        plan[i].due_us += by_us
+        train_postpone(plan[i].train, <uint32_t>(by_us * CLOCK_RATE_HZ // 1000000))
+
+
 cdef class Fanout:
     """Hands each train to every viewer, on the thread that brings it, waiting for none."""
 
@@ -17,7 +31,7 @@ cdef class Fanout:
     cdef uint64_t gop_limit_bytes
     cdef history_t history
     cdef int64_t history_us
-    cdef readonly uint64_t units, keyframes
+    cdef readonly uint64_t units, unit_bytes, keyframes
     cdef totals_t totals
     cdef uint32_t delays[DELAY_STEPS]
     cdef int64_t worst_delay_us
@@ -42,16 +56,62 @@ cdef class Fanout:
     def publish(self, Train train, int64_t handed_us):
         cdef bint backlog
         with nogil:
-            pthread_mutex_lock(&self.lock)
-            self.units += 1
-            self.keyframes += train.c.keyframe
-            gop_add(&self.gop, train.c, self.gop_limit_bytes)
-            if self.udp_count:
-                history_add(&self.history, train.c, vs_now_us(), self.history_us)
-            backlog = self.deliver(train.c)
-            self.newest_us = vs_now_us()
-            self.note_delay(self.newest_us - handed_us)
-            pthread_mutex_unlock(&self.lock)
+            backlog = self.send(train.c, handed_us)
+        return backlog
+
+    def play(self, list trains, list due_us, Pacer pacer, uint32_t begin):
+        cdef uint32_t count = <uint32_t>len(trains), at = begin, i
+        cdef int64_t moved_us = 0, taken_us, late_us
+        cdef play_t *plan
+        cdef bint backlog = False
+        if not begin < count == <uint32_t>len(due_us):
+            raise ValueError(f"{len(due_us)} times for {count} trains, from number {begin} on")
+        plan = <play_t *>malloc(count * sizeof(play_t))
+        if plan == NULL:
+            raise MemoryError(f"no memory to play {count} trains")
+        try:
+            for i in range(begin, count):
+                plan[i].train = (<Train?>trains[i]).c
+                plan[i].due_us = due_us[i]
+            with nogil:
+                self.frame_ahead(plan + begin, count - begin)
+                while at < count and not backlog and pacer.wait(plan[at].due_us):
+                    taken_us = vs_now_us()
+                    late_us = taken_us - plan[at].due_us
+                    if late_us > pacer.lag_limit_us:
+                        play_later(plan + at, count - at, late_us)
+                        moved_us += late_us
+                    backlog = self.send(plan[at].train, taken_us)
+                    plan[at].late_us = taken_us - plan[at].due_us
+                    plan[at].writing_us = self.newest_us - taken_us
+                    at += 1
+            return [(plan[i].late_us, plan[i].writing_us) for i in range(begin, at)], moved_us, backlog
+        finally:
+            free(plan)
+
+    cdef void frame_ahead(self, play_t *plan, uint32_t count) noexcept nogil:
+        """Make the framing for TCP that today's viewers use."""
+        cdef uint32_t i, j
+        pthread_mutex_lock(&self.lock)
+        for i in range(count):
+            for j in range(self.tcp_count):
+                train_framed(plan[i].train, self.tcp[j].channel, self.tcp[j].websocket)
+        pthread_mutex_unlock(&self.lock)
+
+    cdef bint send(self, train_t *train, int64_t handed_us) noexcept nogil:
+        """To every viewer; whether a UDP viewer has a backlog now."""
+        cdef bint backlog
+        pthread_mutex_lock(&self.lock)
+        self.units += 1
+        self.unit_bytes += train.unit_bytes
+        self.keyframes += train.keyframe
+        gop_add(&self.gop, train, self.gop_limit_bytes)
+        if self.udp_count:
+            history_add(&self.history, train, vs_now_us(), self.history_us)
+        backlog = self.deliver(train)
+        self.newest_us = vs_now_us()
+        self.note_delay(self.newest_us - handed_us)
+        pthread_mutex_unlock(&self.lock)
         return backlog
 
     cdef bint deliver(self, train_t *train) noexcept nogil:

@@ -86,10 +86,7 @@ cdef inline uint8_t *rtp_header(uint8_t *to, uint8_t payload_type, uint16_t sequ
     to[1] = payload_type
     to[2] = <uint8_t>(sequence >> 8)
     to[3] = <uint8_t>sequence
-    to[4] = <uint8_t>(timestamp >> 24)
-    to[5] = <uint8_t>(timestamp >> 16)
-    to[6] = <uint8_t>(timestamp >> 8)
-    to[7] = <uint8_t>timestamp
+    put_timestamp(to, timestamp)
     to[8] = <uint8_t>(ssrc >> 24)
     to[9] = <uint8_t>(ssrc >> 16)
     to[10] = <uint8_t>(ssrc >> 8)
@@ -282,6 +279,7 @@ cdef class Packetizer:
         train = train_new(packets, plain_bytes)
         if train == NULL:
             return -1
+        train.unit_bytes = <uint32_t>size
         train.timestamp = timestamp
         train.first_sequence = self.sequence
         train.keyframe = found.random_access

@@ -22,6 +22,7 @@ cdef extern from *:
     #endif
     #define vs_retain(counter) __atomic_add_fetch(counter, 1, __ATOMIC_RELAXED)
     #define vs_release(counter) __atomic_sub_fetch(counter, 1, __ATOMIC_ACQ_REL)
+    #define vs_read(counter) __atomic_load_n(counter, __ATOMIC_RELAXED)
     #define vs_count(counter, more) __atomic_add_fetch(counter, more, __ATOMIC_RELAXED)
 
     static inline int64_t vs_now_us(void)
@@ -29,6 +30,12 @@ cdef extern from *:
         struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);
         return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+    }
+
+    static inline void vs_sleep_until(int64_t until_us)
+    {
+        struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
     }
 
     /* Appends one control message; the room at `control` must suffice and be zeroed. Gives its size. */
@@ -96,10 +103,13 @@ cdef extern from *:
     int inet_pton(int, const char *, void *) nogil
     uint16_t htons(uint16_t) nogil
     int sendmmsg(int, mmsghdr *, unsigned int, int) nogil
+    ssize_t send(int, const void *, size_t, int) nogil
     ssize_t sendmsg(int, const msghdr *, int) nogil
     int epoll_ctl(int, int, int, epoll_event *) nogil
     uint32_t vs_retain(uint32_t *) nogil
     uint32_t vs_release(uint32_t *) nogil
+    uint32_t vs_read(const uint32_t *) nogil
     void vs_count(uint64_t *, uint64_t) nogil
     int64_t vs_now_us() nogil
+    void vs_sleep_until(int64_t) nogil
     size_t vs_control(uint8_t *, int, int, const void *, size_t) nogil

@@ -2,6 +2,7 @@
 
 cdef enum:
     RTP_HEADER_BYTES = 12
+    CLOCK_RATE_HZ = 90000
     FRAMING_BYTES = 4
     WEBSOCKET_BINARY = 0x82  # the first byte of a message in one frame
     WEBSOCKET_HEADER_LIMIT = 10
@@ -31,6 +32,7 @@ cdef struct train_t:
     uint32_t packet_count
     uint32_t run_count
     uint32_t plain_bytes
+    uint32_t unit_bytes  # of the access unit it was made of
     uint32_t timestamp
     uint64_t first_sequence  # with its wraps counted, so that it tells which of two trains is older
     bint keyframe
@@ -40,16 +42,36 @@ cdef struct train_t:
     framed_t *framed  # the same packets framed for TCP, one copy for each framing in use
 
 
-cdef void train_release(train_t *train) noexcept nogil:
+cdef inline void put_timestamp(uint8_t *header, uint32_t timestamp) noexcept nogil:
+    header[4] = <uint8_t>(timestamp >> 24)
+    header[5] = <uint8_t>(timestamp >> 16)
+    header[6] = <uint8_t>(timestamp >> 8)
+    header[7] = <uint8_t>timestamp
+
+
+cdef void train_drop_framed(train_t *train) noexcept nogil:
     cdef framed_t *framed
-    if vs_release(&train.refs):
-        return
     while train.framed != NULL:
         framed = train.framed
         train.framed = framed.next
         free(framed)
+
+
+cdef void train_release(train_t *train) noexcept nogil:
+    if vs_release(&train.refs):
+        return
+    train_drop_framed(train)
     free(train.plain)
     free(train)
+
+
+cdef void train_postpone(train_t *train, uint32_t by) noexcept nogil:
+    """Add to the timestamp of a train that nobody was given yet."""
+    cdef uint32_t i
+    train.timestamp += by
+    for i in range(train.packet_count):
+        put_timestamp(train.plain + train.offsets[i], train.timestamp)
+    train_drop_framed(train)
 
 
 cdef train_t *train_new(uint32_t packets, size_t plain_bytes) noexcept nogil:

@@ -54,7 +54,7 @@ class Rates:
         return _Sample(
             monotonic_us(),
             stream.fanout.units,
-            stream.bytes_taken,
+            stream.fanout.unit_bytes,
             {viewer.number: viewer.carrier.writer.octets_sent for viewer in viewers},
         )
 

@@ -1,7 +1,10 @@
 """What every source gives and can be asked: access units in, requests out."""
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
+
+from vstream._fastpath import Pacer
 
 
 class AccessUnit(NamedTuple):
@@ -27,6 +30,28 @@ class Remedy(NamedTuple):
 
 
 Sink = Callable[[AccessUnit], None]
+
+
+class DueUnit(NamedTuple):
+    """An access unit that is there before its time, and when it is to be handed over (CLOCK_MONOTONIC)."""
+
+    due_us: int
+    unit: AccessUnit
+
+
+class Player(ABC):
+    """A sink that also takes access units before their time and keeps the time itself."""
+
+    @abstractmethod
+    def __call__(self, unit: AccessUnit) -> None:
+        """Take an access unit that is due now."""
+
+    @abstractmethod
+    def play(self, units: Iterable[DueUnit], pacer: Pacer) -> int:
+        """Take access units, all at once, and return when the last was due or `pacer` was stopped.
+
+        Where one cannot be taken up in time it moves, with all later ones. Gives by how many microseconds they did.
+        """
 
 
 class Source(Protocol):

@@ -1,15 +1,16 @@
 """Plays the H.264 track of a container file (MP4, MKV, TS, ..) as it is, over and over."""
 
+import itertools
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vstream.errors import NoVideoError, SourceError
 from vstream.h264.order import PictureOrder
 from vstream.sources.annexb import describe
-from vstream.sources.base import AccessUnit, Sink
+from vstream.sources.base import AccessUnit, DueUnit, Sink
 from vstream.sources.gate import KeyframeGate
-from vstream.sources.pace import MAX_LAG_US, PacedSource, now_us
+from vstream.sources.pace import AHEAD_US, MAX_LAG_US, PacedSource, now_us
 from vstream.sources.track_time import TrackClock
 
 if TYPE_CHECKING:
@@ -50,6 +51,14 @@ def _track(container: "InputContainer") -> "VideoStream | None":
     return next((stream for stream in container.streams.video if stream.codec_context.name == "h264"), None)
 
 
+class TimedPicture(NamedTuple):
+    """A picture, and when in its loop it is decoded and shown."""
+
+    data: bytes
+    decoded_us: int
+    shown_us: int
+
+
 class ContainerSource(PacedSource):
     """A container's first H.264 track, paced by its own timestamps and looped without a jump in time.
 
@@ -80,14 +89,28 @@ class ContainerSource(PacedSource):
                 container = av.open(f"file:{self._path}", options=_OPTIONS)
             except (av.FFmpegError, OSError) as error:
                 raise SourceError(f"{self._path} cannot be read: {error}") from error
+            has_played = False
             with container:
-                has_played = self._play(container, sink)
+                pictures = self._pictures(container)
+                for picture in pictures:
+                    self._move_loop(self._hand_over(self._near(picture, pictures), sink))
+                    has_played = True
+                    if self._stopped:
+                        return
             if not has_played and not self._stopped:
                 raise NoVideoError(f"{self._path} has no keyframe with SPS and PPS; give a file that has one")
 
-    def _play(self, container: "InputContainer", sink: Sink) -> bool:
-        """Play the file once and move the beginning of the next loop to its end; tells whether it gave any picture."""
-        has_played = False
+    def _near(self, first: TimedPicture, others: Iterator[TimedPicture]) -> Iterator[DueUnit]:
+        """Give the first picture, and those of the others that are due soon, with their times."""
+        began_us = self._beginning(first.decoded_us)
+        near_us = now_us() + AHEAD_US
+        for data, decoded_us, shown_us in itertools.chain([first], others):
+            yield DueUnit(began_us + decoded_us, AccessUnit(data, began_us + shown_us))
+            if began_us + decoded_us >= near_us:
+                return
+
+    def _pictures(self, container: "InputContainer") -> Iterator[TimedPicture]:
+        """Read the file once, and move the beginning of the next loop to its end."""
         track = _track(container)
         if track is None:
             raise NoVideoError(f"{self._path} holds no H.264 any more; give a file with an H.264 track")
@@ -100,17 +123,12 @@ class ContainerSource(PacedSource):
                 continue
             shown_later_fields = self._order.follow(*picture).shown_later_fields
             pts, duration = (packet.pts, packet.duration) if tells_shown else (None, None)
-            decoded_us, shown_us = clock.place(packet.dts, pts, duration, shown_later_fields)
-            began_us = self._beginning(decoded_us)
-            unit = AccessUnit(picture.data, began_us + shown_us)
-            self._wait_until(began_us + decoded_us)
-            if self._stopped:
-                break
-            sink(unit)
-            has_played = True
+            yield TimedPicture(picture.data, *clock.place(packet.dts, pts, duration, shown_later_fields))
+        self._move_loop(clock.length_us)
+
+    def _move_loop(self, by_us: int) -> None:
         if self._loop_began_us is not None:
-            self._loop_began_us += clock.length_us
-        return has_played
+            self._loop_began_us += by_us
 
     def _beginning(self, decoded_us: int) -> int:
         """Give when this loop began, moved where the next picture would be late by more than 100 ms."""

@@ -1,5 +1,6 @@
 """Plays a file with H.264 in it, over and over."""
 
+import itertools
 import logging
 import stat
 from collections.abc import Iterator
@@ -10,15 +11,16 @@ from typing import NamedTuple
 from vstream.errors import NoVideoError, SourceError
 from vstream.h264.order import PictureOrder, PictureTime
 from vstream.h264.sps import Sps
-from vstream.sources.annexb import AccessUnitAssembler, CodedPicture
-from vstream.sources.base import AccessUnit, Sink, Source
+from vstream.sources.annexb import AccessUnitAssembler
+from vstream.sources.base import AccessUnit, DueUnit, Sink, Source
 from vstream.sources.detect import HEAD_BYTES, begins_as_annexb, holds_sps
 from vstream.sources.gate import KeyframeGate
-from vstream.sources.pace import FrameClock, PacedSource, now_us
+from vstream.sources.pace import AHEAD_US, FrameClock, PacedSource, now_us
 
 log = logging.getLogger(__name__)
 
-_READ_BYTES = 1 << 18
+# Little enough to stay in the processor's cache until its pictures are packetized.
+_READ_BYTES = 1 << 16
 
 
 def open_file(path: str, fps: float, fps_given: bool) -> Source:
@@ -98,34 +100,30 @@ class FileSource(PacedSource):
         with file:
             while not self._stopped:
                 self._gate.close()
-                if not self._play(self._batches(file), sink) and not self._stopped:
+                has_played = False
+                pictures = self._pictures(file)
+                for picture in pictures:
+                    self._clock.move(self._hand_over(self._near(picture, pictures), sink))
+                    has_played = True
+                    if self._stopped:
+                        return
+                if not has_played and not self._stopped:
                     raise NoVideoError(f"{self._path} has no keyframe with SPS and PPS; give a file that has one")
 
-    def _play(self, batches: Iterator[list[TimedPicture]], sink: Sink) -> bool:
-        """Play the file once; tells whether it gave any picture."""
-        clock = self._clock
-        has_played = False
-        for batch in batches:
-            for data, time, sps in batch:
-                if sps is not None and clock.take_rate(sps.fps):
-                    log.info("%s plays at the %.4g frames/s that it names", self.name, clock.fps)
-                due_us = clock.next_us(time.duration_fields, now_us())
-                # Made before the wait: what runs after it, caches cold, delays the picture.
-                unit = AccessUnit(data, due_us + clock.span_us(time.shown_later_fields))
-                self._wait_until(due_us)
-                if self._stopped:
-                    return True
-                sink(unit)
-                has_played = True
-        return has_played
+    def _near(self, first: TimedPicture, others: Iterator[TimedPicture]) -> Iterator[DueUnit]:
+        """Give the first picture, and those of the others that are due soon, with their times."""
+        clock, planned_us = self._clock, now_us()
+        for data, time, sps in itertools.chain([first], others):
+            if sps is not None and clock.take_rate(sps.fps):
+                log.info("%s plays at the %.4g frames/s that it names", self.name, clock.fps)
+            due_us = clock.next_us(time.duration_fields, planned_us)
+            yield DueUnit(due_us, AccessUnit(data, due_us + clock.span_us(time.shown_later_fields)))
+            if due_us >= planned_us + AHEAD_US:
+                return
 
-    def _batches(self, file: FileIO) -> Iterator[list[TimedPicture]]:
-        """Read the file from its beginning to its end, several pictures at a time.
-
-        After each wait the processor's caches are cold, and then code costs a multiple: so most of it runs once for
-        several pictures.
-        """
-        assembler, gate = AccessUnitAssembler(), self._gate
+    def _pictures(self, file: FileIO) -> Iterator[TimedPicture]:
+        """Read the file from its beginning to its end."""
+        assembler, gate, order = AccessUnitAssembler(), self._gate, self._order
         buffer = bytearray(_READ_BYTES)
         file.seek(0)
         with memoryview(buffer) as view:
@@ -134,12 +132,10 @@ class FileSource(PacedSource):
                 if assembler.lost:
                     assembler.lost = False
                     gate.close()
-                yield self._timed(gate.admit(pictures))
-        yield self._timed(gate.admit(assembler.flush()))
-
-    def _timed(self, pictures: list[CodedPicture]) -> list[TimedPicture]:
-        order = self._order
-        return [TimedPicture(picture.data, order.follow(*picture), order.sps) for picture in pictures]
+                for picture in gate.admit(pictures):
+                    yield TimedPicture(picture.data, order.follow(*picture), order.sps)
+        for picture in gate.admit(assembler.flush()):
+            yield TimedPicture(picture.data, order.follow(*picture), order.sps)
 
     def _read(self, file: FileIO, buffer: bytearray) -> int:
         try:

@@ -1,14 +1,18 @@
 """Gives pictures their times and waits for them, on CLOCK_MONOTONIC."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from vstream.sources.base import Remedy
+from vstream._fastpath import Pacer
+from vstream.sources.base import AccessUnit, DueUnit, Player, Remedy, Sink
 
 # A wait is cut, so that a source asked to stop does so soon.
 MAX_SLEEP_US = 100_000
 # Later than this, the clock moves instead of the pictures hurrying: the machine was suspended or starved.
 MAX_LAG_US = 100_000
+# So far ahead of their time pictures are read and handed over, so that most code runs once for several of them: after
+# each wait the processor's caches are cold, and then it costs a multiple.
+AHEAD_US = 1_000_000
 
 
 def now_us() -> int:
@@ -44,6 +48,11 @@ class FrameClock:
         self._origin_us = origin_us
         self._fields = 0
 
+    def move(self, by_us: int) -> None:
+        """Make all later pictures due later."""
+        if self._origin_us is not None:
+            self._origin_us += by_us
+
     def next_us(self, duration_fields: int, now_us: int) -> int:
         """Give when the next picture is due, which is shown for `duration_fields` halves of a frame interval.
 
@@ -70,11 +79,15 @@ class PacedSource:
     remedies: Sequence[Remedy] = ()
 
     def __init__(self) -> None:
-        self._stopped = False
+        self._pacer = Pacer(lag_limit_us=MAX_LAG_US)
+
+    @property
+    def _stopped(self) -> bool:
+        return self._pacer.stopped
 
     def stop(self) -> None:
         """Make `run` return within about 100 ms; safe to call more than once and before `run`."""
-        self._stopped = True
+        self._pacer.stop()
 
     def request_keyframe(self) -> bool:
         """Refuse: what was encoded elsewhere has its keyframes where they are."""
@@ -87,6 +100,21 @@ class PacedSource:
     def set_keyframe_interval(self, frames: int) -> bool:
         """Refuse: what was encoded elsewhere has its keyframes where they are."""
         return False
+
+    def _hand_over(self, units: Iterable[DueUnit], sink: Sink) -> int:
+        """Hand over each when it is due, or all to one who keeps the time; gives by how much that moved them."""
+        if isinstance(sink, Player):
+            return sink.play(units, self._pacer)
+        moved_us = 0
+        for due_us, unit in units:
+            self._wait_until(due_us + moved_us)
+            if self._stopped:
+                break
+            late_us = now_us() - due_us - moved_us
+            if late_us > MAX_LAG_US:
+                moved_us += late_us
+            sink(AccessUnit(unit.data, unit.pts_us + moved_us))
+        return moved_us
 
     def _wait_until(self, due_us: int) -> None:
         """Sleep until `due_us`, or until asked to stop."""
