@@ -161,7 +161,7 @@ def test_what_cannot_be_played_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "text.h264").write_text("no video at all\n" * 1000)
     (tmp_path / "empty.mp4").write_bytes(b"")
     cases = {
-        "absent.h264": (SourceError, "cannot be read: No such file or directory"),
+        "absent.h264": (SourceError, "cannot be read: No such file or directory; give a readable file with H.264"),
         ".": (SourceError, "is a directory"),
         "/dev/null": (SourceError, "is no regular file"),
         "text.h264": (NoVideoError, "holds no H.264"),

@@ -88,7 +88,7 @@ class ContainerSource(PacedSource):
             try:
                 container = av.open(f"file:{self._path}", options=_OPTIONS)
             except (av.FFmpegError, OSError) as error:
-                raise SourceError(f"{self._path} cannot be read: {error}") from error
+                raise SourceError(f"{self._path} cannot be read: {error}; give a readable file with H.264") from error
             has_played = False
             with container:
                 pictures = self._pictures(container)

@@ -61,7 +61,7 @@ def _head(path: str) -> bytes:
 
 
 def _unreadable(path: str, error: OSError) -> SourceError:
-    return SourceError(f"{path} cannot be read: {error.strerror or error}")
+    return SourceError(f"{path} cannot be read: {error.strerror or error}; give a readable file with H.264")
 
 
 class TimedPicture(NamedTuple):
