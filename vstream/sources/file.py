@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import os
 import stat
 from collections.abc import Iterator
 from io import FileIO
@@ -64,6 +65,11 @@ def _unreadable(path: str, error: OSError) -> SourceError:
     return SourceError(f"{path} cannot be read: {error.strerror or error}; give a readable file with H.264")
 
 
+def _fetch(file: FileIO, size_bytes: int) -> None:
+    """Have the storage fetch what is read next while pictures play, so that they need not wait for it then."""
+    os.posix_fadvise(file.fileno(), file.tell(), size_bytes, os.POSIX_FADV_WILLNEED)
+
+
 class TimedPicture(NamedTuple):
     """A coded picture, its place in time, and the SPS in force for it."""
 
@@ -103,22 +109,23 @@ class FileSource(PacedSource):
                 has_played = False
                 pictures = self._pictures(file)
                 for picture in pictures:
-                    self._clock.move(self._hand_over(self._near(picture, pictures), sink))
+                    self._clock.move(self._hand_over(self._near(file, picture, pictures), sink))
                     has_played = True
                     if self._stopped:
                         return
                 if not has_played and not self._stopped:
                     raise NoVideoError(f"{self._path} has no keyframe with SPS and PPS; give a file that has one")
 
-    def _near(self, first: TimedPicture, others: Iterator[TimedPicture]) -> Iterator[DueUnit]:
+    def _near(self, file: FileIO, first: TimedPicture, others: Iterator[TimedPicture]) -> Iterator[DueUnit]:
         """Give the first picture, and those of the others that are due soon, with their times."""
-        clock, planned_us = self._clock, now_us()
+        clock, planned_us, began = self._clock, now_us(), file.tell()
         for data, time, sps in itertools.chain([first], others):
             if sps is not None and clock.take_rate(sps.fps):
                 log.info("%s plays at the %.4g frames/s that it names", self.name, clock.fps)
             due_us = clock.next_us(time.duration_fields, planned_us)
             yield DueUnit(due_us, AccessUnit(data, due_us + clock.span_us(time.shown_later_fields)))
             if due_us >= planned_us + AHEAD_US:
+                _fetch(file, max(file.tell() - began, _READ_BYTES))
                 return
 
     def _pictures(self, file: FileIO) -> Iterator[TimedPicture]:
