@@ -1,10 +1,11 @@
 # What serving a viewer has in common: its queue, its limit, its counts.
 
 cdef struct entry_t:
-    train_t *train  # what it belongs to; NULL: `at` is its own
+    train_t *train  # what it belongs to, if anything
     const uint8_t *at
     uint32_t length
     uint32_t packet  # UDP: the packet to send next
+    bint owned  # `at` is its own, and freed with it
 
 
 cdef struct queue_t:
@@ -45,7 +46,7 @@ cdef int queue_push(queue_t *queue, entry_t entry) noexcept nogil:
 cdef void entry_free(entry_t *entry) noexcept nogil:
     if entry.train != NULL:
         train_release(entry.train)
-    else:
+    if entry.owned:
         free(<void *>entry.at)
 
 
@@ -76,7 +77,7 @@ cdef uint32_t queue_drop_trains(queue_t *queue, uint32_t begun) noexcept nogil:
             kept += 1
         else:
             queue.bytes -= entry.length
-            train_release(entry.train)
+            entry_free(entry)
             dropped += 1
     queue.count = kept
     return dropped

@@ -109,26 +109,34 @@ cdef void tcp_push(tcp_t *tcp, entry_t entry) noexcept nogil:
         tcp.flow.progress_us = vs_now_us()
     if queue_push(&tcp.flow.queue, entry) == 0:
         return
-    if entry.train == NULL:
+    if entry.owned:
         free(<void *>entry.at)
-    else:
+    if entry.train != NULL:
         flow_lost(&tcp.flow)
 
 
 cdef void tcp_deliver(tcp_t *tcp, train_t *train, bint replayed) noexcept nogil:
     """Queue a train and, where nothing is before it, write it. The fanout's lock is held."""
     cdef const framed_t *framed = train_framed(train, tcp.channel, tcp.websocket)
-    cdef uint32_t length = framed.length if framed != NULL else 0
+    cdef size_t limit = framed_limit(train, tcp.websocket)
+    cdef uint32_t length = framed.length if framed != NULL else <uint32_t>limit
+    cdef uint8_t *own
     cdef bint idle
     pthread_mutex_lock(&tcp.lock)
-    if framed == NULL:
-        flow_lost(&tcp.flow)
-    elif tcp.fd >= 0 and not tcp.flow.error:
+    if tcp.fd >= 0 and not tcp.flow.error:
         if replayed:
             tcp.flow.allowance_bytes += length
         if flow_admits(&tcp.flow, train, length, tcp_begun(tcp)):
             idle = tcp.flow.queue.count == 0
-            tcp_push(tcp, entry_t(train, framed.data, length, 0))
+            if framed != NULL:
+                tcp_push(tcp, entry_t(train, framed.data, length, 0, False))
+            else:
+                own = <uint8_t *>malloc(limit)
+                if own == NULL:
+                    flow_lost(&tcp.flow)
+                else:
+                    length = frame_train(train, tcp.channel, tcp.websocket, own)
+                    tcp_push(tcp, entry_t(train, own, length, 0, True))
             if idle:
                 tcp_flush(tcp)
     pthread_mutex_unlock(&tcp.lock)
@@ -178,7 +186,7 @@ cdef class TcpWriter(Writer):
             fits = self.c.fd >= 0 and not self.c.flow.error
             fits = fits and self.c.flow.queue.bytes + length <= self.c.flow.limit_bytes + self.c.flow.allowance_bytes
             if fits:
-                tcp_push(&self.c, entry_t(NULL, copy, length, 0))
+                tcp_push(&self.c, entry_t(NULL, copy, length, 0, True))
                 tcp_flush(&self.c)
             else:
                 free(copy)

@@ -4,6 +4,7 @@ cdef enum:
     RTP_HEADER_BYTES = 12
     CLOCK_RATE_HZ = 90000
     FRAMING_BYTES = 4
+    FRAMINGS_LIMIT = 4
     WEBSOCKET_BINARY = 0x82  # the first byte of a message in one frame
     WEBSOCKET_HEADER_LIMIT = 10
     SEGMENTS_LIMIT = 64  # UDP_MAX_SEGMENTS of kernels before 6.9
@@ -136,12 +137,20 @@ cdef uint32_t frame_train(const train_t *train, uint8_t channel, bint websocket,
 
 
 cdef const framed_t *train_framed(train_t *train, uint8_t channel, bint websocket) noexcept nogil:
-    """The train framed for `channel`, made at first need; NULL without memory. The fanout's lock is held."""
+    """The train framed for `channel`, made at first need and kept as long as the train. The fanout's lock is held.
+
+    NULL without memory, and where viewers already use as many framings as are shared: nobody can make the server keep
+    a copy for each of 256 channels.
+    """
     cdef framed_t *framed = train.framed
+    cdef uint32_t shared = 0
     while framed != NULL:
         if framed.channel == channel and framed.websocket == websocket:
             return framed
         framed = framed.next
+        shared += 1
+    if shared == FRAMINGS_LIMIT:
+        return NULL
     framed = <framed_t *>malloc(sizeof(framed_t) + framed_limit(train, websocket))
     if framed == NULL:
         return NULL

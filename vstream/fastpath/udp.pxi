@@ -153,7 +153,7 @@ cdef void udp_queue(udp_t *udp, train_t *train, uint32_t packet) noexcept nogil:
     """Leave the rest of a train, from `packet` on, to the next flush."""
     if not udp.flow.queue.count:
         udp.flow.progress_us = vs_now_us()
-    if queue_push(&udp.flow.queue, entry_t(train, NULL, train.plain_bytes, packet)) < 0:
+    if queue_push(&udp.flow.queue, entry_t(train, NULL, train.plain_bytes, packet, False)) < 0:
         flow_lost(&udp.flow)
 
 
