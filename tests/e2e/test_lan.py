@@ -53,14 +53,8 @@ def server_on_every_address(*flags: str) -> Iterator[Server]:
         yield server
 
 
-def start(player: Player, host: Host | None, url: str, transport: str) -> "subprocess.Popen[str]":
-    prefix = host.prefix if host else []
-    pipe = subprocess.PIPE
-    return subprocess.Popen([*prefix, *player.command(url, transport)], stdout=pipe, stderr=pipe, text=True)
-
-
 def assert_plays(player: Player, host: Host | None, url: str, transport: str) -> None:
-    assert player.finish(start(player, host, url, transport)) >= FRAMES
+    assert player.finish(player.start(url, transport, host.prefix if host else [])) >= FRAMES
 
 
 def two_players_in_one_group() -> None:
@@ -74,7 +68,7 @@ def two_players_in_one_group() -> None:
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as ear:
                 assert ear.stdout
                 assert ear.stdout.readline() == "joined\n"
-                players = [(player, start(player, lan, url, IN_GROUP[player.name])) for player in MEMBERS]
+                players = [(player, player.start(url, IN_GROUP[player.name], lan.prefix)) for player in MEMBERS]
                 assert all(player.finish(process) >= FRAMES for player, process in players)
                 assert "transport=multicast" in server.wait_for("Client connected", times=2)
                 heard = [line.split() for line in ear.stdout]
