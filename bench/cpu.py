@@ -9,6 +9,7 @@ CPUCLOCK_SCHED = 2
 NS_PER_S = 1_000_000_000
 CORES = frozenset(os.sched_getaffinity(0))
 SERVER_CORE = min(CORES)
+VIEWERS_CORE = max(CORES)
 
 
 def cpu_ns(pid: int) -> int:
@@ -49,5 +50,5 @@ def rss_bytes(pid: int) -> int:
 
 
 def move_to_viewers_core() -> None:
-    """Move this process, and so the receivers it starts, to the last core it may use."""
-    os.sched_setaffinity(0, {max(CORES)})
+    """Move this process, and so the receivers it starts, to the viewers' core."""
+    os.sched_setaffinity(0, {VIEWERS_CORE})
