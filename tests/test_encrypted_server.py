@@ -27,6 +27,7 @@ from vstream.errors import ConfigError
 from vstream.server import rtsp_server
 from vstream.server.certificate import Certificate
 from vstream.server.sockets import tune_connection
+from vstream.server.viewer import UdpCarrier
 
 EMPTY_REPORT = struct.pack("!BBHI", 0x80, 201, 1, 0xFEED)
 
@@ -122,6 +123,24 @@ def test_only_signed_rtcp_is_a_sign_of_life(running: Served) -> None:
         assert session.last_heard_s == 0.0, "it was heard before"
 
 
+def test_only_signed_rtcp_says_behind_which_port_a_viewer_is(running: Served) -> None:
+    """Whoever shares the viewer's address can send from there, too."""
+    with Viewer(running.encrypted_url).play("srtp") as viewer, socket.socket(type=socket.SOCK_DGRAM) as stranger:
+        viewers = next(iter(running.server._connections))._viewers
+        wait_until(lambda: bool(viewers), "the viewer playing")
+        (known,) = viewers.values()
+        assert isinstance(known.carrier, UdpCarrier)
+        announced = known.carrier.rtcp
+        signing = SrtpSession(policy=Policy(key=viewer.srtp_key, ssrc_type=Policy.SSRC_ANY_OUTBOUND))
+        to = "127.0.0.1", running.server._udp.rtcp_port
+        stranger.sendto(EMPTY_REPORT, to)
+        running.on_loop(running.server._udp.receive)
+        assert known.carrier.rtcp == announced
+        stranger.sendto(signing.protect_rtcp(EMPTY_REPORT), to)
+        running.on_loop(running.server._udp.receive)
+        assert known.carrier.rtcp == announced._replace(port=stranger.getsockname()[1])
+
+
 @pytest.mark.parametrize(
     "first", [b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n", os.urandom(1) * 300, b"\x16\x03\x01\x02\x00"]
 )
@@ -131,7 +150,8 @@ def test_what_is_no_handshake_is_counted_and_hurts_nobody(
     before = refused_handshakes()
     with Viewer(running.encrypted_url).play("tcp") as viewer, raw(running) as stranger:
         stranger.sendall(first)
-        stranger.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # it is refused by now, or takes this for the end of an unfinished record
+            stranger.shutdown(socket.SHUT_WR)
         assert is_closed(stranger)
         wait_until(lambda: refused_handshakes() == before + 1, "the count")
         assert "TLS handshake: " in "".join(str(vars(record)) for record in caplog.records)

@@ -47,35 +47,29 @@ class UdpViewers:
         """A datagram came to the RTP port."""
         if sender in self._by_rtp:
             self._rtp_punches.settle(sender.host, sender.port)
+            return
+        announced = self._late(self._rtp_punches, self._by_rtp, sender)
+        if announced is not None:
+            self._move(self._rtp_punches, self._by_rtp, announced, sender).redirect(rtp=sender)
         elif self._connections.includes(sender.host):
-            late = self._late(self._rtp_punches, self._by_rtp, sender)
-            if late is None:
-                self._rtp_punches.note(sender.host, sender.port, time.monotonic())
-            else:
-                late[0].redirect(rtp=sender)
+            self._rtp_punches.note(sender.host, sender.port, time.monotonic())
 
     def heard(self, sender: Endpoint, packet: bytes) -> bool:
         """RTCP counts only from where a session has its own; of anyone else's at most the port is remembered.
 
         Gives whether it was a session's.
         """
-        known = self._by_rtcp.get(sender)
-        if known is not None:
-            self._rtcp_punches.settle(sender.host, sender.port)
-        elif self._connections.includes(sender.host):
-            known = self._late(self._rtcp_punches, self._by_rtcp, sender)
-            if known is None:
-                self._rtcp_punches.note(sender.host, sender.port, time.monotonic())
+        is_known = sender in self._by_rtcp
+        place = sender if is_known else self._late(self._rtcp_punches, self._by_rtcp, sender)
+        if place is not None and self._take_rtcp(place, packet):
+            if is_known:
+                self._rtcp_punches.settle(sender.host, sender.port)
             else:
-                known[0].redirect(rtcp=sender)
-        if known is None:
-            return False
-        viewer, connection = known
-        opened = viewer.carrier.open_rtcp(packet) if isinstance(viewer.carrier, UdpCarrier) else None
-        if opened is not None:
-            connection.heard_rtcp(viewer.session)
-            viewer.heard(opened)
-        return True
+                self._move(self._rtcp_punches, self._by_rtcp, place, sender).redirect(rtcp=sender)
+            return True
+        if not is_known and self._connections.includes(sender.host):
+            self._rtcp_punches.note(sender.host, sender.port, time.monotonic())
+        return is_known
 
     def refused(self, receiver: Endpoint) -> None:
         """A viewer's host says that nobody receives RTP there; that ends the session once it is certain."""
@@ -84,8 +78,18 @@ class UdpViewers:
             viewer, connection = known
             connection.end(viewer.session, UNREACHABLE)
 
-    def _late(self, punches: Punches, places: _Places, sender: Endpoint) -> tuple[Viewer, Connection] | None:
-        """Who plays already and comes through its NAT with this datagram only; from now on its place is there.
+    def _take_rtcp(self, place: Endpoint, packet: bytes) -> bool:
+        """Give a packet to the viewer whose place that is, unless it would have to be signed and is not."""
+        viewer, connection = self._by_rtcp[place]
+        opened = viewer.carrier.open_rtcp(packet) if isinstance(viewer.carrier, UdpCarrier) else None
+        if opened is None:
+            return False
+        connection.heard_rtcp(viewer.session)
+        viewer.heard(opened)
+        return True
+
+    def _late(self, punches: Punches, places: _Places, sender: Endpoint) -> Endpoint | None:
+        """The place of whoever plays already and seems to come through its NAT with this datagram only.
 
         While another player of that host is about to play, the datagram is rather that one's.
         """
@@ -93,9 +97,14 @@ class UdpViewers:
         if port is None or self._connections.awaits_play(sender.host):
             return None
         announced = sender._replace(port=port)
-        known = places.pop(announced, None)
+        if announced in places:
+            return announced
         punches.settle(sender.host, port)
-        if known is not None:
-            self._refusals.forget(announced)
-            places[sender] = known
-        return known
+        return None
+
+    def _move(self, punches: Punches, places: _Places, announced: Endpoint, sender: Endpoint) -> Viewer:
+        """From now on the place of who announced another is where the datagram came from."""
+        viewer, _ = places[sender] = places.pop(announced)
+        punches.settle(announced.host, announced.port)
+        self._refusals.forget(announced)
+        return viewer
