@@ -132,6 +132,28 @@ def test_the_password_is_a_file_of_the_secret(name: str) -> None:
     assert pod(manifests)["securityContext"]["fsGroup"] == pod(manifests)["securityContext"]["runAsGroup"]
 
 
+def test_tls_is_reached_wherever_rtsp_is(tmp_path: Path) -> None:
+    manifests = with_component("tls", tmp_path)
+    assert ports(manifests)["rtsps"] == (8322, "TCP")
+    (port,) = [port for port in find(manifests, "Service")["spec"]["ports"] if port["name"] == "rtsps"]
+    assert (port["port"], port["targetPort"]) == (8322, "rtsps")
+    assert len(find(manifests, "Service")["spec"]["ports"]) == 5
+    viewers, monitoring = find(manifests, "NetworkPolicy")["spec"]["ingress"]
+    assert [port["port"] for port in viewers["ports"]] == ["rtsp", "rtp", "rtcp", "rtsps"]
+    assert [port["port"] for port in monitoring["ports"]] == ["metrics"]
+
+
+def test_the_certificate_is_as_cert_manager_names_it(tmp_path: Path) -> None:
+    manifests = with_component("tls", tmp_path)
+    (volume,) = [volume for volume in pod(manifests)["volumes"] if "secret" in volume]
+    (mount,) = [mount for mount in container(manifests)["volumeMounts"] if mount["name"] == volume["name"]]
+    assert (volume["secret"]["secretName"], mount["readOnly"]) == ("video-streamer-tls", True)
+    values = environment(manifests)
+    files = [f"{mount['mountPath']}/{key}" for key in ("tls.crt", "tls.key")]
+    assert [values["RTSP_TLS_CERT"], values["RTSP_TLS_KEY"]] == files
+    assert pod(manifests)["securityContext"]["fsGroup"] == pod(manifests)["securityContext"]["runAsGroup"]
+
+
 @each_overlay
 def test_no_overlay_makes_a_secret(name: str) -> None:
     assert "Secret" not in {manifest["kind"] for manifest in overlay(name)}
