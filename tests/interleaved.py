@@ -5,7 +5,10 @@ from collections import defaultdict
 
 from tests.access_units import MAX_PACKET_BYTES, PAYLOAD_TYPE, SSRC, is_keyframe, number_in
 from tests.depacketizer import Depacketizer
-from vstream._fastpath import TcpWriter
+from vstream._fastpath import TcpWriter, TlsContext
+
+SMALLEST_BUFFER_BYTES = 4608
+"""The least that the kernel gives a socket to send from (SOCK_MIN_SNDBUF)."""
 
 _FRAME_HEADER_BYTES = 4
 
@@ -75,12 +78,20 @@ class Media:
 class Line:
     """A connected pair of stream sockets: a writer on our end, the viewer's end read by the test."""
 
-    def __init__(self, *, limit_bytes: int = 1 << 20, send_buffer_bytes: int = 0, epoll_fd: int = -1) -> None:
+    def __init__(
+        self,
+        *,
+        limit_bytes: int = 1 << 20,
+        send_buffer_bytes: int = 0,
+        epoll_fd: int = -1,
+        tls: TlsContext | None = None,
+    ) -> None:
         self.ours, self.theirs = socket.socketpair()
+        for end in (self.ours, self.theirs):
+            end.setblocking(False)
         if send_buffer_bytes:
             self.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
-        self.theirs.setblocking(False)
-        self.writer = TcpWriter(self.ours.fileno(), limit_bytes=limit_bytes, epoll_fd=epoll_fd)
+        self.writer = TcpWriter(self.ours.fileno(), limit_bytes=limit_bytes, epoll_fd=epoll_fd, tls=tls)
         self.received = Deinterleaver()
 
     def read(self, size_bytes: int = 1 << 20) -> int:
@@ -92,9 +103,9 @@ class Line:
         self.received.push(data)
         return len(data)
 
-    def drain(self) -> None:
-        """Read and have the writer go on until nothing is left."""
-        while self.read() or self.writer.queued_bytes:
+    def drain(self, step_bytes: int = 1 << 20) -> None:
+        """Read so many bytes at a time and have the writer go on, until nothing is left."""
+        while self.read(step_bytes) or self.writer.queued_bytes:
             self.writer.flush()
         assert not self.received.within_a_message
 
@@ -105,9 +116,9 @@ class Line:
             media.push(packet)
         return media
 
-    def numbers(self, channel: int = 0) -> list[int]:
+    def numbers(self, channel: int = 0, *, step_bytes: int = 1 << 20) -> list[int]:
         """Drain, and give the access units that came."""
-        self.drain()
+        self.drain(step_bytes)
         media = self.media(channel)
         media.assert_decodable()
         return media.numbers

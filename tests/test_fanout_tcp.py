@@ -4,6 +4,7 @@ import errno
 import os
 import select
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 
 import pytest
 from hypothesis import given, settings
@@ -11,34 +12,16 @@ from hypothesis import strategies as st
 
 from bench.cpu import rss_bytes
 from tests.access_units import Trains
-from tests.interleaved import Line
+from tests.interleaved import SMALLEST_BUFFER_BYTES, Line
 from vstream._fastpath import Fanout, Train
 
-SMALLEST_BUFFER_BYTES = 4608
 OpenLine = Callable[..., Line]
 
 
 @pytest.fixture
 def open_line() -> Iterator[OpenLine]:
-    lines: list[Line] = []
-
-    def build(**options: int) -> Line:
-        lines.append(Line(**options))
-        return lines[-1]
-
-    yield build
-    for line in lines:
-        line.close()
-
-
-@pytest.fixture
-def trains() -> Trains:
-    return Trains()
-
-
-@pytest.fixture
-def fanout() -> Fanout:
-    return Fanout(gop_limit_bytes=1 << 24)
+    with ExitStack() as opened:
+        yield lambda **options: opened.enter_context(closing(Line(**options)))
 
 
 def publish(fanout: Fanout, *trains: Train) -> None:

@@ -8,12 +8,11 @@ from itertools import cycle, islice
 
 from tests.access_units import Trains
 from tests.datagrams import media_in, sending
-from tests.interleaved import Line
+from tests.interleaved import SMALLEST_BUFFER_BYTES, Line
 from vstream._fastpath import Fanout
 
 UNITS = 1500
 UNREAD_LIMIT = 8  # more could overrun a receive buffer of the size that a system allows everyone
-SMALLEST_BUFFER_BYTES = 4608
 
 
 def publishing(

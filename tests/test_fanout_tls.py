@@ -5,6 +5,7 @@ import select
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -13,28 +14,21 @@ from bench.rtsp_client import trusting
 from tests import certificates
 from tests.access_units import Trains
 from tests.certificates import Pair
-from tests.interleaved import Deinterleaver, Media
-from vstream._fastpath import Fanout, TcpWriter, TlsContext
+from tests.interleaved import SMALLEST_BUFFER_BYTES, Line
+from vstream._fastpath import Fanout, TlsContext
 
-SMALLEST_BUFFER_BYTES = 4608
 ANSWER = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n"
 # A ClientHello of TLS 1.0 (RFC 2246 section 7.4.1.2) that offers nothing newer.
 OLD_HELLO = bytes.fromhex("160301002d0100002903015eed5eed" + "00" * 28 + "000002002f0100")
 
 
-class TlsLine:
-    """A connected pair: a writer on our end, and a client that sees only what it is handed."""
+class TlsLine(Line):
+    """A connection whose client sees only what it is handed."""
 
     def __init__(self, context: TlsContext, *, send_buffer_bytes: int = 0, epoll_fd: int = -1) -> None:
-        self.ours, self.theirs = socket.socketpair()
-        self.ours.setblocking(False)
-        self.theirs.setblocking(False)
-        if send_buffer_bytes:
-            self.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
-        self.writer = TcpWriter(self.ours.fileno(), limit_bytes=1 << 24, tls=context, epoll_fd=epoll_fd)
+        super().__init__(limit_bytes=1 << 24, send_buffer_bytes=send_buffer_bytes, epoll_fd=epoll_fd, tls=context)
         self._from_server, self._to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.client = trusting().wrap_bio(self._from_server, self._to_server)
-        self.received = Deinterleaver()
 
     def shake_hands(self, step_bytes: int = 1 << 16) -> None:
         """Take turns until both are done, the client seeing so many bytes at a time."""
@@ -64,21 +58,6 @@ class TlsLine:
             pass
         return taken
 
-    def numbers(self, step_bytes: int = 1 << 20) -> list[int]:
-        """Read and have the writer go on until nothing is left; the access units that came."""
-        while self.read(step_bytes) or self.writer.queued_bytes:
-            self.writer.flush()
-        media = Media()
-        for packet in self.received.frames[0]:
-            media.push(packet)
-        media.assert_decodable()
-        return media.numbers
-
-    def close(self) -> None:
-        self.writer.close()
-        self.ours.close()
-        self.theirs.close()
-
     def _take(self, size_bytes: int) -> int:
         try:
             data = self.theirs.recv(size_bytes)
@@ -91,33 +70,11 @@ class TlsLine:
 OpenLine = Callable[..., TlsLine]
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return certificates.make(tmp_path_factory.mktemp("tls"))
-
-
 @pytest.fixture
 def open_line(pair: Pair) -> Iterator[OpenLine]:
-    lines: list[TlsLine] = []
     context = TlsContext(str(pair.certificate), str(pair.key))
-
-    def build(**options: int) -> TlsLine:
-        lines.append(TlsLine(context, **options))
-        return lines[-1]
-
-    yield build
-    for line in lines:
-        line.close()
-
-
-@pytest.fixture
-def trains() -> Trains:
-    return Trains()
-
-
-@pytest.fixture
-def fanout() -> Fanout:
-    return Fanout(gop_limit_bytes=1 << 24)
+    with ExitStack() as opened:
+        yield lambda **options: opened.enter_context(closing(TlsLine(context, **options)))
 
 
 @pytest.mark.parametrize("step_bytes", [700, 5000, 1 << 20])
@@ -131,7 +88,7 @@ def test_every_byte_arrives_however_the_socket_cuts(
         fanout.publish(trains.picture(5000) if number % 20 else trains.keyframe(60_000), 0)
         assert line.writer.write(ANSWER)
         line.read(step_bytes)
-    assert line.numbers(step_bytes) == list(range(40))
+    assert line.numbers(step_bytes=step_bytes) == list(range(40))
     assert line.received.answers == [ANSWER] * 40
     assert line.writer.units_sent == 40
 

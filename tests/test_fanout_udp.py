@@ -9,10 +9,10 @@ import pytest
 
 from tests.access_units import Trains
 from tests.datagrams import Sender, UdpViewer, media_in, sending
+from tests.interleaved import SMALLEST_BUFFER_BYTES
 from tests.netns import own_network, run_in_own_network
 from vstream._fastpath import Fanout, Train, UdpWriter
 
-SMALLEST_BUFFER_BYTES = 4608
 UDP_SEGMENT = 103
 IP_RECVERR = 11
 NARROW_LINK = "ip link set lo mtu 600 up"

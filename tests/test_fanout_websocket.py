@@ -7,10 +7,8 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side
 
 from tests.access_units import Trains
-from tests.interleaved import Line
+from tests.interleaved import SMALLEST_BUFFER_BYTES, Line
 from vstream._fastpath import Fanout
-
-SMALLEST_BUFFER_BYTES = 4608
 
 
 class WebSocketLine(Line):

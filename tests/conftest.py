@@ -1,0 +1,24 @@
+"""Fixtures that tests of several parts share; what is imported here, every test run imports."""
+
+import pytest
+
+from tests import certificates
+from tests.access_units import Trains
+from tests.certificates import Pair
+from vstream._fastpath import Fanout
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """A certificate and its key, in files that no test changes."""
+    return certificates.make(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def trains() -> Trains:
+    return Trains()
+
+
+@pytest.fixture
+def fanout() -> Fanout:
+    return Fanout(gop_limit_bytes=1 << 24)
