@@ -32,11 +32,6 @@ from vstream.server.viewer import UdpCarrier
 EMPTY_REPORT = struct.pack("!BBHI", 0x80, 201, 1, 0xFEED)
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return certificates.make(tmp_path_factory.mktemp("tls"))
-
-
 @pytest.fixture
 def running(pair: Pair) -> Iterator[Served]:
     with served(tls=pair) as one:

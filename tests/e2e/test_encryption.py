@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import certificates
 from tests.authorization import basic_header
 from tests.certificates import Pair
 from tests.e2e.operating import Operator
@@ -21,11 +20,6 @@ from tests.network import free_udp_pair, wait_until, wait_until_bound
 from tests.pictures import assert_is_run_of, hashes_of, picture_hashes
 
 KIB_A_VIEWER = 64
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return certificates.make(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module")

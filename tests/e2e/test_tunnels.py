@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import certificates
 from tests.authorization import DigestClient, basic_header
 from tests.certificates import Pair
 from tests.e2e.players import FFMPEG, FRAMES, GSTREAMER, Player, watch
@@ -17,11 +16,6 @@ from tests.e2e.viewer import Stream, Viewer
 from tests.pictures import assert_is_run_of, picture_hashes
 
 TRUST_ANYBODY = " tls-validation-flags=0"
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return certificates.make(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module")
