@@ -93,8 +93,14 @@ def start(source: str | Path, *flags: str, stdin: IO[bytes] | int = subprocess.D
 
 @contextmanager
 def serving(source: str | Path, *flags: str, stdin: IO[bytes] | int = subprocess.DEVNULL) -> Iterator[Server]:
-    """Serve until the block ends; then SIGTERM must end it with exit code 0 and without a word of complaint."""
-    server = start(source, *flags, stdin=stdin)
+    """Serve until the block ends, and end well."""
+    with ending_well(start(source, *flags, stdin=stdin)) as server:
+        yield server
+
+
+@contextmanager
+def ending_well(server: Server) -> Iterator[Server]:
+    """Wait until it serves; behind the block SIGTERM must end it with exit code 0 and without a word of complaint."""
     try:
         server.wait_for("Serving rtsp://")
         server.wait_for("Video is")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.server import Server
+from tests.e2e.server import Server, ending_well
 
 # A program that is shipped must do with this: no PATH, no HOME, nothing of the one who starts it.
 BARE: dict[str, str] = {}
@@ -40,17 +40,9 @@ def serving(
     stdin: Path = Path("/dev/null"),
     environment: Mapping[str, str] = BARE,
 ) -> Iterator[Server]:
-    """Serve until the block ends; then SIGTERM must end it well."""
-    server = start(command, source, *flags, stdin=stdin, environment=environment)
-    try:
-        server.wait_for("Serving rtsp://")
-        server.wait_for("Video is")
+    """Serve until the block ends, and end well."""
+    with ending_well(start(command, source, *flags, stdin=stdin, environment=environment)) as server:
         yield server
-        server.process.terminate()
-        assert (server.wait_for_end(), server.complaints()) == (0, [])
-    finally:
-        server.process.kill()
-        server.wait_for_end()
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
