@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.clips import encode
+from tests.e2e.operating import Operator
 from tests.e2e.server import Server, serving
 
 
@@ -13,6 +14,12 @@ from tests.e2e.server import Server, serving
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three seconds in which no two pictures are alike, a keyframe every second."""
     return encode(tmp_path_factory.mktemp("clip") / "clip.h264", "keyint=30:bframes=0")
+
+
+@pytest.fixture(scope="module")
+def operator() -> Operator:
+    """Whoever asks the HTTP port of a server that is started with its flags."""
+    return Operator()
 
 
 @pytest.fixture(scope="module")

@@ -23,11 +23,6 @@ KIB_A_VIEWER = 64
 
 
 @pytest.fixture(scope="module")
-def operator() -> Operator:
-    return Operator()
-
-
-@pytest.fixture(scope="module")
 def server(clip: Path, pair: Pair, operator: Operator) -> Iterator[Server]:
     with serving(clip, *pair.flags, *operator.flags) as running:
         yield running

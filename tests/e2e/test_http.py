@@ -20,11 +20,6 @@ from tests.network import wait_until
 
 
 @pytest.fixture(scope="module")
-def operator() -> Operator:
-    return Operator()
-
-
-@pytest.fixture(scope="module")
 def server(clip: Path, operator: Operator) -> Iterator[Server]:
     with serving(clip, *operator.flags) as running:
         yield running

@@ -43,11 +43,6 @@ NEEDED = (
 
 
 @pytest.fixture(scope="module")
-def operator() -> Operator:
-    return Operator()
-
-
-@pytest.fixture(scope="module")
 def server(clip: Path, operator: Operator) -> Iterator[Server]:
     with serving(clip, *operator.flags) as running:
         yield running
