@@ -1,4 +1,4 @@
-"""What the tests of encoding sources share: formats, collecting a source's output, and ffmpeg's view of it."""
+"""What the tests of encoding sources share: formats, a clip, and ffmpeg's view of it."""
 
 import json
 import re
@@ -6,11 +6,14 @@ import subprocess
 import threading
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import av
 from av.video.frame import VideoFrame
 
+from tests.playing import collect
 from vstream.sources.base import AccessUnit, Source
+from vstream.sources.testpattern import TestPatternSource
 from vstream.sources.videoformat import VideoFormat
 
 _SLICES = {1, 5}
@@ -42,17 +45,10 @@ def video_format(
     )
 
 
-def collect(source: Source, count: int) -> list[AccessUnit]:
-    """Run a source until it gave so many access units; whatever ends it earlier is raised."""
-    units: list[AccessUnit] = []
-
-    def sink(unit: AccessUnit) -> None:
-        units.append(unit)
-        if len(units) >= count:
-            source.stop()
-
-    source.run(sink)
-    return units
+def write_clip(path: Path, frames: int = 30) -> Path:
+    """Write so many pictures of the test pattern to a file, as Annex-B."""
+    path.write_bytes(_stream(collect(TestPatternSource(video_format(fps=120)), frames)))
+    return path
 
 
 def run_in_thread(source: Source, first: threading.Event) -> threading.Thread:

@@ -1,4 +1,4 @@
-"""Runs a source that plays by the clock, without waiting for one."""
+"""Runs a source for the access units it gives, and a clock for those that play by one, on which nobody waits."""
 
 import pytest
 
@@ -25,14 +25,14 @@ class FakeTime:
         return self
 
 
-def play(source: Source, count: int) -> list[AccessUnit]:
-    """Run the source until it gave `count` access units, or ended."""
-    given: list[AccessUnit] = []
+def collect(source: Source, count: int) -> list[AccessUnit]:
+    """Run a source until it gave so many access units, or ended; its error is raised."""
+    units: list[AccessUnit] = []
 
     def sink(unit: AccessUnit) -> None:
-        given.append(unit)
-        if len(given) >= count:
+        units.append(unit)
+        if len(units) >= count:
             source.stop()
 
     source.run(sink)
-    return given
+    return units

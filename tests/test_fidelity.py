@@ -3,7 +3,8 @@
 import pytest
 
 from tests.access_units import keyframe, picture
-from tests.encoding import collect, video_format
+from tests.encoding import video_format
+from tests.playing import collect
 from vstream.sources.base import AccessUnit
 from vstream.sources.fidelity import checked
 from vstream.sources.testpattern import TestPatternSource

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.encoding import collect, decode, video_format
+from tests.encoding import decode, video_format, write_clip
 from tests.network import wait_until
+from tests.playing import collect
 from vstream.errors import CameraError, CameraMissingError, CameraSetupError
 from vstream.sources.base import AccessUnit
 from vstream.sources.camerasetup import CameraSetup
 from vstream.sources.rpicam import RpicamSource, arguments
-from vstream.sources.testpattern import TestPatternSource
 
 
 def setup(**given: object) -> CameraSetup:
@@ -44,10 +44,7 @@ def program(programs: Path, script: str, name: str = "rpicam-vid") -> None:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    path = tmp_path / "clip.h264"
-    units = collect(TestPatternSource(video_format(fps=120)), 30)
-    path.write_bytes(b"".join(bytes(unit.data) for unit in units))
-    return path
+    return write_clip(tmp_path / "clip.h264")
 
 
 def test_the_settings_are_on_its_command_line() -> None:

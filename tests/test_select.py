@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.encoding import collect, stream_facts, video_format
+from tests.encoding import stream_facts, write_clip
+from tests.playing import collect
 from vstream.config import Settings, load_settings
 from vstream.errors import SourceError
 from vstream.sources.base import Source
 from vstream.sources.camera_process import CameraProcess
 from vstream.sources.rpicam import RpicamSource
 from vstream.sources.select import open_source
-from vstream.sources.testpattern import TestPatternSource
 
 SMALL = {"stream_width": "320", "stream_height": "240", "stream_fps": "60"}
 
@@ -49,10 +49,7 @@ class CameraManager:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    path = tmp_path / "clip.h264"
-    units = collect(TestPatternSource(video_format(fps=120)), 30)
-    path.write_bytes(b"".join(bytes(unit.data) for unit in units))
-    return path
+    return write_clip(tmp_path / "clip.h264")
 
 
 def test_test_pattern_has_the_settings() -> None:

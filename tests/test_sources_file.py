@@ -10,7 +10,7 @@ import pytest
 
 from tests import media
 from tests.pictures import picture_hashes
-from tests.playing import FakeTime, play
+from tests.playing import FakeTime, collect
 from vstream.errors import NoVideoError, SourceError
 from vstream.sources.base import AccessUnit
 from vstream.sources.file import open_file
@@ -39,7 +39,7 @@ def test_a_byte_stream_plays_at_its_own_rate(kind: str, tmp_path: Path, monkeypa
     FakeTime().install(monkeypatch)
     mp4 = media.make_mp4(tmp_path / "clip.mp4", kind)
     clip = media.to_annexb(mp4, tmp_path / "clip.anything")
-    units = play(open_file(str(clip), 60, False), 3 * media.FRAMES)
+    units = collect(open_file(str(clip), 60, False), 3 * media.FRAMES)
     assert b"".join(bytes(unit.data) for unit in units) == clip.read_bytes() * 3
     assert_times([unit.pts_us for unit in units], [timing.pts_s for timing in media.timings(mp4)], 3)
 
@@ -50,7 +50,7 @@ def test_a_container_plays_as_it_is(kind: str, container: str, tmp_path: Path, m
     FakeTime().install(monkeypatch)
     mp4 = media.make_mp4(tmp_path / "clip.mp4", kind)
     clip = mp4 if container == "mp4" else remux(mp4, tmp_path / f"clip.{container}")
-    units = play(open_file(str(clip), 60, True), 2 * media.FRAMES)
+    units = collect(open_file(str(clip), 60, True), 2 * media.FRAMES)
     assert_times([unit.pts_us for unit in units], [timing.pts_s for timing in media.timings(mp4)], 2)
     played = tmp_path / "played.h264"
     played.write_bytes(b"".join(bytes(unit.data) for unit in units[: media.FRAMES]))
@@ -63,7 +63,7 @@ def test_an_edit_list_and_a_beginning_within_a_gop(tmp_path: Path, monkeypatch: 
     cut = tmp_path / "cut.mp4"
     command = ["ffmpeg", "-nostdin", "-v", "error", "-ss", "0.6", "-i", str(mp4), "-c", "copy", str(cut)]
     subprocess.run(command, check=True)
-    units = play(open_file(str(cut), 60, False), 2 * len(media.timings(cut)))
+    units = collect(open_file(str(cut), 60, False), 2 * len(media.timings(cut)))
     shown_us = sorted(unit.pts_us for unit in units)
     assert {round((b - a) / 1e6 * media.FPS, 2) for a, b in itertools.pairwise(shown_us)} == {1.0}
 
@@ -74,7 +74,7 @@ def test_a_variable_frame_rate_is_kept(tmp_path: Path, monkeypatch: pytest.Monke
     command = ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x96:rate=25"]
     command += ["-vf", "select='not(between(n,5,11))*not(eq(n,14))'", "-fps_mode", "vfr", "-frames:v", "20"]
     subprocess.run([*command, "-c:v", "libx264", "-bf", "0", str(mkv)], check=True)
-    units = play(open_file(str(mkv), 60, False), 20)
+    units = collect(open_file(str(mkv), 60, False), 20)
     steps = [round((b.pts_us - a.pts_us) / 40_000) for a, b in itertools.pairwise(units)]
     assert sorted(set(steps)) == [1, 2, 8]
 
@@ -83,7 +83,7 @@ def test_the_users_rate_goes_before_the_streams(tmp_path: Path, monkeypatch: pyt
     FakeTime().install(monkeypatch)
     clip = tmp_path / "clip.h264"
     clip.write_bytes(media.annexb("main"))
-    units = play(open_file(str(clip), 50, True), 3 * media.FRAMES)
+    units = collect(open_file(str(clip), 50, True), 3 * media.FRAMES)
     assert {b.pts_us - a.pts_us for a, b in itertools.pairwise(units)} == {20_000}
 
 
@@ -129,7 +129,7 @@ def test_a_new_sps_brings_its_own_rate(tmp_path: Path, monkeypatch: pytest.Monke
     FakeTime().install(monkeypatch)
     clip = tmp_path / "clip.h264"
     clip.write_bytes(media.annexb("main") + media.annexb("main", size="320x192", fps="50"))
-    units = play(open_file(str(clip), 30, False), 4 * media.FRAMES)
+    units = collect(open_file(str(clip), 30, False), 4 * media.FRAMES)
     steps = [b.pts_us - a.pts_us for a, b in itertools.pairwise(units)]
     loop = [40_000] * media.FRAMES + [20_000] * media.FRAMES
     assert steps == (loop + loop)[:-1]
@@ -141,7 +141,7 @@ def test_what_no_decoder_could_begin_with_is_skipped_in_every_loop(
     FakeTime().install(monkeypatch)
     clip = tmp_path / "clip.h264"
     clip.write_bytes(media.without_first_keyframe(media.annexb("main")))
-    units = play(open_file(str(clip), 25, True), 60)
+    units = collect(open_file(str(clip), 25, True), 60)
     assert [bytes(unit.data) for unit in units[:30]] == [bytes(unit.data) for unit in units[30:]]
     assert {b.pts_us - a.pts_us for a, b in itertools.pairwise(units)} == {40_000}
 
@@ -152,7 +152,7 @@ def test_stop_before_run_and_twice(tmp_path: Path) -> None:
     source = open_file(str(clip), 25, True)
     source.stop()
     source.stop()
-    assert play(source, 1) == []
+    assert collect(source, 1) == []
     assert not source.request_keyframe()
     assert not source.set_bitrate(1_000_000)
 
@@ -208,7 +208,7 @@ def test_a_stream_cut_inside_a_nal_unit_plays(tmp_path: Path, monkeypatch: pytes
     FakeTime().install(monkeypatch)
     clip = tmp_path / "clip.bin"
     clip.write_bytes(media.annexb("main", size="320x192")[900:])
-    units = play(open_file(str(clip), 30, False), 20)
+    units = collect(open_file(str(clip), 30, False), 20)
     assert bytes(units[0].data)[4] & 31 in {6, 7}
 
 
@@ -219,7 +219,7 @@ def test_a_file_that_goes_away_is_one_line(tmp_path: Path) -> None:
         source = open_file(str(clip), 30, False)
         clip.unlink()
         with pytest.raises(SourceError, match=r"cannot be read: .*No such file"):
-            play(source, 1)
+            collect(source, 1)
 
 
 def test_a_file_that_is_emptied_while_it_plays_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

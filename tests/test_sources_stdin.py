@@ -13,7 +13,7 @@ from queue import Queue
 import pytest
 
 from tests import media
-from tests.playing import FakeTime, play
+from tests.playing import FakeTime, collect
 from vstream.errors import NoVideoError, SourceError
 from vstream.sources.annexb import AccessUnitAssembler
 from vstream.sources.arrival import ArrivalClock
@@ -101,7 +101,7 @@ def test_a_piped_file_comes_whole_and_at_its_pace(
     mp4 = media.make_mp4(tmp_path / "clip.mp4", kind)
     stream = media.to_annexb(mp4, tmp_path / "clip.h264").read_bytes()
     thread = pipe.write_all(stream)
-    units = play(StdinSource(60, fd=pipe.fd), 1000)
+    units = collect(StdinSource(60, fd=pipe.fd), 1000)
     thread.join(PATIENCE_S)
     assert b"".join(bytes(unit.data) for unit in units) == stream
     shown_s = [timing.pts_s for timing in media.timings(mp4)]
@@ -115,7 +115,7 @@ def test_a_regular_file_on_standard_input(tmp_path: Path, monkeypatch: pytest.Mo
     clip = tmp_path / "clip.h264"
     clip.write_bytes(media.annexb("main"))
     with clip.open("rb") as file:
-        units = play(StdinSource(50, True, file.fileno()), 1000)
+        units = collect(StdinSource(50, True, file.fileno()), 1000)
     assert {b.pts_us - a.pts_us for a, b in itertools.pairwise(units)} == {20_000}
     assert len(units) == media.FRAMES
 
@@ -163,7 +163,7 @@ def test_the_last_picture_is_given_at_the_end(pipe: Pipe, monkeypatch: pytest.Mo
     FakeTime(step_us=20_000).install(monkeypatch)
     units = pictures("main")[:3]
     pipe.write_all(b"".join(units)).join(PATIENCE_S)
-    assert [bytes(unit.data) for unit in play(StdinSource(25, fd=pipe.fd), 99)] == units
+    assert [bytes(unit.data) for unit in collect(StdinSource(25, fd=pipe.fd), 99)] == units
 
 
 def test_the_pipe_holds_a_whole_picture(pipe: Pipe) -> None:
@@ -179,7 +179,7 @@ def test_the_pipe_holds_a_whole_picture(pipe: Pipe) -> None:
 def test_what_is_no_h264_is_one_line(data: bytes, pipe: Pipe) -> None:
     thread = pipe.write_all(data[: 1 << 20])
     with pytest.raises(NoVideoError, match="standard input") as caught:
-        play(StdinSource(25, fd=pipe.fd), 1)
+        collect(StdinSource(25, fd=pipe.fd), 1)
     thread.join(PATIENCE_S)
     assert "\n" not in str(caught.value)
 
@@ -190,7 +190,7 @@ def test_a_container_on_standard_input_is_refused(tmp_path: Path) -> None:
     subprocess.run([*command, "-b:v", "8M", "-minrate", "8M", "-c:v", "libx264", "-qp", "4", str(mkv)], check=True)
     assert mkv.stat().st_size > 1 << 20
     with mkv.open("rb") as file, pytest.raises(NoVideoError, match="pipe in an Annex-B stream"):
-        play(StdinSource(25, fd=file.fileno()), 1)
+        collect(StdinSource(25, fd=file.fileno()), 1)
 
 
 def test_a_closed_or_foreign_descriptor_is_one_line(tmp_path: Path) -> None:
@@ -198,10 +198,10 @@ def test_a_closed_or_foreign_descriptor_is_one_line(tmp_path: Path) -> None:
     os.close(reader)
     os.close(writer)
     with pytest.raises(SourceError, match="standard input cannot be read: Bad file descriptor"):
-        play(StdinSource(25, fd=reader), 1)
+        collect(StdinSource(25, fd=reader), 1)
     master, terminal = os.openpty()
     with pytest.raises(SourceError, match="is a terminal"):
-        play(StdinSource(25, fd=terminal), 1)
+        collect(StdinSource(25, fd=terminal), 1)
     os.close(master)
     os.close(terminal)
 

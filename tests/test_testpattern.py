@@ -8,7 +8,8 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 
-from tests.encoding import collect, decode, nal_types, run_in_thread, stream_facts, video_format
+from tests.encoding import decode, nal_types, run_in_thread, stream_facts, video_format
+from tests.playing import collect
 from vstream.sources.base import AccessUnit
 from vstream.sources.font import CHARACTERS, GLYPH_HEIGHT, glyph
 from vstream.sources.select import NO_CAMERA_CAPTION
