@@ -2,15 +2,18 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import TypeVar
 
 from bench.floor import running_floor
 from bench.processes import Pinned
-from bench.receivers import Receivers
+from bench.receivers import Playing, Receivers
 from bench.rtsp_client import Viewer, set_up
 from bench.servers import running_server
 
 SETTLE_S = 2.0
+
+AnyReceivers = TypeVar("AnyReceivers", bound=Playing)
 
 
 @contextlib.contextmanager
@@ -23,7 +26,7 @@ def playing(name: str, transport: str, count: int) -> Iterator[tuple[Pinned, Rec
         else:
             process = server = held.enter_context(running_server(name))
             viewers = held.enter_context(set_up_many(server.url, transport, count))
-        yield process, held.enter_context(settled(viewers))
+        yield process, held.enter_context(settled(Receivers(viewers)))
 
 
 @contextlib.contextmanager
@@ -38,9 +41,9 @@ def set_up_many(url: str, transport: str, count: int) -> Iterator[list[Viewer]]:
 
 
 @contextlib.contextmanager
-def settled(viewers: Sequence[Viewer]) -> Iterator[Receivers]:
+def settled(receivers: AnyReceivers) -> Iterator[AnyReceivers]:
     """Let the viewers play, and wait until all receive and the burst of their joining is over."""
-    with Receivers(viewers) as receivers:
+    with receivers:
         receivers.wait_until_playing()
         time.sleep(SETTLE_S)
         yield receivers

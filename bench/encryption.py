@@ -1,11 +1,10 @@
 """What encryption costs: CPU time a packet over TLS beside plain TCP, SRTP beside UDP, and memory a TLS viewer."""
 
-import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from bench.contenders import SETTLE_S, set_up_many
+from bench.contenders import set_up_many, settled
 from bench.cpu import cpu_ns, rss_bytes
 from bench.errors import BenchError
 from bench.options import Options, run
@@ -28,15 +27,6 @@ class Cost(NamedTuple):
     kb_per_viewer: float
 
 
-@contextlib.contextmanager
-def settled(viewers: Sequence[Viewer], transport: str) -> Iterator[Receivers | TlsReceivers]:
-    """Let them play, and wait until all receive and the burst of their joining is over."""
-    with _receivers(viewers, transport) as receivers:
-        receivers.wait_until_playing()
-        time.sleep(SETTLE_S)
-        yield receivers
-
-
 def _receivers(viewers: Sequence[Viewer], transport: str) -> Receivers | TlsReceivers:
     """Those that count packets; what TLS is needed for is done here."""
     if transport == "tls":
@@ -57,9 +47,12 @@ def cost(transport: str, viewers: int, seconds: float) -> Cost:
     """
     with running_encrypted() as server:
         url = server.encrypted_url if transport in PLAIN else server.url
-        with set_up_many(url, transport, 1) as first, settled(first, transport):
+        with set_up_many(url, transport, 1) as first, settled(_receivers(first, transport)):
             one_bytes = rss_bytes(server.pid)
-            with set_up_many(url, transport, viewers - 1) as others, settled(others, transport) as receivers:
+            with (
+                set_up_many(url, transport, viewers - 1) as others,
+                settled(_receivers(others, transport)) as receivers,
+            ):
                 before, before_ns = receivers.counters(), cpu_ns(server.pid)
                 time.sleep(seconds)
                 after, after_ns = receivers.counters(), cpu_ns(server.pid)

@@ -10,6 +10,7 @@ from typing import IO
 from bench.clip import FPS
 from bench.errors import BenchError
 from bench.servers import running_server
+from tests.framed_rtp import packets
 
 TICKS_A_FRAME = 90_000 // FPS
 LATENCY_MS = 500
@@ -41,8 +42,9 @@ def _whole(pipe: IO[bytes], until_s: float) -> Iterator[int]:
     """The RTP timestamps of frames of which no packet is missing, from what rtpstreampay writes (RFC 4571)."""
     due: int | None = None
     whole = False
-    while time.monotonic() < until_s and len(size := pipe.read(2)) == 2:
-        packet = pipe.read(int.from_bytes(size))
+    for packet in packets(pipe):
+        if time.monotonic() > until_s:
+            return
         sequence = int.from_bytes(packet[2:4])
         whole = whole and sequence == due
         due = (sequence + 1) & 0xFFFF

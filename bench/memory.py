@@ -6,6 +6,7 @@ from typing import NamedTuple
 from bench.contenders import set_up_many, settled
 from bench.cpu import rss_bytes
 from bench.options import Options, run
+from bench.receivers import Receivers
 from bench.servers import running_server
 from bench.table import Row, print_table
 
@@ -26,11 +27,11 @@ def memory(name: str, transport: str, viewers: int, seconds: float) -> Memory:
     with (
         running_server(name) as server,
         set_up_many(server.url, transport, 1) as first,
-        settled(first),
+        settled(Receivers(first)),
     ):
         time.sleep(seconds)
         one_bytes = rss_bytes(server.pid)
-        with set_up_many(server.url, transport, viewers - 1) as others, settled(others):
+        with set_up_many(server.url, transport, viewers - 1) as others, settled(Receivers(others)):
             time.sleep(seconds)
             return Memory(one_bytes, rss_bytes(server.pid))
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -23,7 +24,37 @@ class Counters(NamedTuple):
     closed: int
 
 
-class Receivers:
+class Playing(ABC):
+    """Receivers of `count` viewers that are asked to PLAY."""
+
+    count: int
+
+    def __enter__(self) -> Self:
+        return self
+
+    @abstractmethod
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    @abstractmethod
+    def counters(self) -> Counters:
+        """Give the counters as they stand now."""
+
+    def wait_until_playing(self) -> None:
+        """Wait until every viewer had a packet.
+
+        Raises:
+            BenchError: some had none in time.
+        """
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        while (playing := self.counters().playing) < self.count:
+            if time.monotonic() > deadline_s:
+                raise BenchError(f"only {playing} of {self.count} viewers received anything in {START_TIMEOUT_S} s")
+            time.sleep(0.05)
+
+
+class Receivers(Playing):
     """Plays and drains for every viewer given; `at_us` is when each of them asks to PLAY, counted from the start."""
 
     def __init__(self, viewers: Sequence[Viewer], at_us: Sequence[int] | None = None) -> None:
@@ -38,9 +69,6 @@ class Receivers:
             for viewer, at in zip(viewers, times, strict=True)
         ]
         self._write("\n".join([*lines, "go", ""]))
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -59,18 +87,6 @@ class Receivers:
     def gaps_ms(self) -> list[float]:
         """Give for each viewer the longest time without a packet since this was last asked."""
         return [int(value) / 1000 for value in self._ask("g").split()]
-
-    def wait_until_playing(self) -> None:
-        """Wait until every viewer had a packet.
-
-        Raises:
-            BenchError: some had none in time.
-        """
-        deadline_s = time.monotonic() + START_TIMEOUT_S
-        while (playing := self.counters().playing) < self.count:
-            if time.monotonic() > deadline_s:
-                raise BenchError(f"only {playing} of {self.count} viewers received anything in {START_TIMEOUT_S} s")
-            time.sleep(0.05)
 
     def _ask(self, letter: str) -> str:
         self._write(letter)

@@ -3,13 +3,11 @@
 import selectors
 import ssl
 import threading
-import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from bench.errors import BenchError
-from bench.receivers import START_TIMEOUT_S, Counters
+from bench.receivers import Counters, Playing
 from bench.rtsp_client import Viewer
 
 READ_BYTES = 1 << 16
@@ -52,13 +50,14 @@ class _Stream:
         self._rest = data[at:]
 
 
-class TlsReceivers:
+class TlsReceivers(Playing):
     """Counts for every viewer given. They lose nothing: what TLS carries comes whole or not at all."""
 
     def __init__(self, viewers: Sequence[Viewer]) -> None:
         self._streams = [
             _Stream(viewer.connection) for viewer in viewers if isinstance(viewer.connection, ssl.SSLSocket)
         ]
+        self.count = len(self._streams)
         self._selector = selectors.DefaultSelector()
         for viewer, stream in zip(viewers, self._streams, strict=True):
             stream.connection.sendall(viewer.play)
@@ -83,18 +82,6 @@ class TlsReceivers:
         packets, received = (sum(getattr(stream, name) for stream in self._streams) for name in ("packets", "bytes"))
         playing = sum(stream.packets > 0 for stream in self._streams)
         return Counters(packets, 0, received, playing, sum(stream.closed for stream in self._streams))
-
-    def wait_until_playing(self) -> None:
-        """Wait until every viewer had a packet.
-
-        Raises:
-            BenchError: some had none in time.
-        """
-        deadline_s = time.monotonic() + START_TIMEOUT_S
-        while (playing := self.counters().playing) < len(self._streams):
-            if time.monotonic() > deadline_s:
-                raise BenchError(f"only {playing} of {len(self._streams)} viewers received anything")
-            time.sleep(0.05)
 
     def _run(self) -> None:
         while not self._ended.is_set():
