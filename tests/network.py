@@ -1,6 +1,8 @@
-"""Loopback ports that are free, and waiting until another process has bound or left one."""
+"""Loopback ports that are free, waiting until another process has bound or left one, and ends of connections."""
 
+import contextlib
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Callable
@@ -39,6 +41,20 @@ def wait_until_bound(port: int, process: subprocess.Popen[str]) -> None:
     """Wait until `process`, which is to bind the UDP port, has done so; its end is a failure."""
     wait_until(lambda: udp_backlog(port) is not None or process.poll() is not None, f"UDP port {port} being bound")
     assert process.poll() is None, process.communicate()
+
+
+def read_to_end(connection: socket.socket) -> bytes:
+    """All that comes until the server closes the connection."""
+    data = b""
+    with contextlib.suppress(ConnectionResetError):
+        while part := connection.recv(65536):
+            data += part
+    return data
+
+
+def reset_on_close(connection: socket.socket) -> None:
+    """Have it end with a RST, as the kernel does for a process that was killed with data unread."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _free(port: int) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.access_units import number_in
 from tests.e2e.viewer import Viewer
+from tests.network import reset_on_close
 from tests.served import Served, served
 from vstream.stream import Stream
 
@@ -147,7 +148,7 @@ def test_connections_that_break_at_once_hurt_nobody() -> None:
         for number in range(100):
             raw = socket.create_connection(("127.0.0.1", running.server.port))
             raw.sendall(b"OPTIONS" if number % 2 else ASK_AHEAD)
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            reset_on_close(raw)
             raw.close()
         assert_others_are_served(running)
 

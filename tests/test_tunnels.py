@@ -22,7 +22,7 @@ from tests.e2e.tunnelled import (
     read_head,
 )
 from tests.e2e.viewer import Viewer, connected
-from tests.network import wait_until
+from tests.network import read_to_end, wait_until
 from tests.served import Served, served
 from vstream.config import Settings
 
@@ -37,14 +37,6 @@ def running() -> Iterator[Served]:
     with served(settings=Settings(rtsp_request_timeout_s=1)) as server:
         server.keyframe()
         yield server
-
-
-def read_until_closed(tcp: socket.socket) -> bytes:
-    data = b""
-    with contextlib.suppress(ConnectionResetError):
-        while piece := tcp.recv(65536):
-            data += piece
-    return data
 
 
 def receive(tcp: socket.socket, size: int) -> bytes:
@@ -210,7 +202,7 @@ def test_a_post_that_comes_first_waits_for_its_get(running: Served) -> None:
 def test_half_a_tunnel_is_given_up(running: Served, head: bytes) -> None:
     with connected(running.url) as half:
         half.sendall(head)
-        answer = read_until_closed(half)
+        answer = read_to_end(half)
         assert answer == b"" or answer.startswith(b"HTTP/1.0 200 ")
 
 
@@ -227,7 +219,7 @@ def test_another_address_reaches_nothing_with_a_stolen_cookie(running: Served) -
         thief.sendall(post_head(viewer.tunnel.cookie))
         teardown = f"TEARDOWN {running.url} RTSP/1.0\r\nCSeq: 9\r\nSession: {viewer.session}\r\n\r\n"
         thief.sendall(base64.b64encode(teardown.encode()))
-        assert read_until_closed(thief) == b""
+        assert read_to_end(thief) == b""
         running.picture()
         assert number_in(next(viewer.units()).units) == 0
         assert viewer.ask("OPTIONS").status == 200
@@ -236,7 +228,7 @@ def test_another_address_reaches_nothing_with_a_stolen_cookie(running: Served) -
 def test_a_second_get_with_the_same_cookie_is_refused(running: Served) -> None:
     with HttpViewer(running.url).play("tcp") as viewer, connected(running.url) as second:
         second.sendall(get_head(viewer.tunnel.cookie))
-        assert read_until_closed(second).startswith(b"HTTP/1.0 409 Conflict\r\n")
+        assert read_to_end(second).startswith(b"HTTP/1.0 409 Conflict\r\n")
         assert viewer.ask("OPTIONS").status == 200
 
 
@@ -252,15 +244,15 @@ def test_a_cookie_may_be_used_again_once_its_tunnel_is_gone(running: Served) -> 
 def test_what_is_no_base64_is_told_and_ends_both_connections(running: Served) -> None:
     tunnel = HttpTunnel(running.url)
     tunnel.post.sendall(b"OPTIONS * RTSP/1.0\r\n\r\n")
-    assert read_until_closed(tunnel.get).startswith(b"RTSP/1.0 400 Bad Request\r\n")
-    assert read_until_closed(tunnel.post) == b""
+    assert read_to_end(tunnel.get).startswith(b"RTSP/1.0 400 Bad Request\r\n")
+    assert read_to_end(tunnel.post) == b""
     tunnel.close()
 
 
 def test_half_a_request_in_a_tunnel_is_given_up(running: Served) -> None:
     tunnel = HttpTunnel(running.url)
     tunnel.sendall(b"OPTIONS * RTSP/1.0\r\nCSeq:")
-    assert read_until_closed(tunnel.get).startswith(b"RTSP/1.0 408 ")
+    assert read_to_end(tunnel.get).startswith(b"RTSP/1.0 408 ")
     tunnel.close()
 
 
@@ -283,11 +275,11 @@ def test_what_is_tunnelled_is_bounded(running: Served, kind: type[Viewer], reque
 def test_http_is_no_part_of_what_is_tunnelled(running: Served, inner: bytes) -> None:
     tunnel = HttpTunnel(running.url)
     tunnel.sendall(inner)
-    assert read_until_closed(tunnel.get).startswith(b"RTSP/1.0 400 ")
+    assert read_to_end(tunnel.get).startswith(b"RTSP/1.0 400 ")
     tunnel.close()
     with connected(running.url) as plain:
         plain.sendall(OPTIONS + inner)
-        assert read_until_closed(plain).count(b"RTSP/1.0 400 ") == 1
+        assert read_to_end(plain).count(b"RTSP/1.0 400 ") == 1
 
 
 def test_requests_and_frames_right_behind_the_handshake(running: Served) -> None:
@@ -302,7 +294,7 @@ def test_requests_and_frames_right_behind_the_handshake(running: Served) -> None
 def test_a_browser_that_comes_by_is_told_what_this_is(running: Served) -> None:
     with connected(running.url) as browser:
         browser.sendall(b"GET / HTTP/1.1\r\nHost: camera\r\nAccept: text/html\r\nConnection: keep-alive\r\n\r\n")
-        answer = read_until_closed(browser)
+        answer = read_to_end(browser)
     assert answer.startswith(b"HTTP/1.1 404 Not Found\r\n")
     assert answer.endswith(
         b"\r\n\r\nThis is an RTSP server: open its rtsp:// URL in a player. It answers HTTP to tunnelled RTSP alone.\n"
@@ -362,7 +354,7 @@ def test_a_connection_too_many_is_told_by_http() -> None:
         server.keyframe()
         with Viewer(server.url).play("tcp"), connected(server.url) as late:
             late.sendall(get_head("late"))
-            answer = read_until_closed(late)
+            answer = read_to_end(late)
             assert answer.startswith(b"HTTP/1.0 503 Service Unavailable\r\n")
             assert b"\r\nRetry-After: " in answer
 

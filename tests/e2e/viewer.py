@@ -18,6 +18,7 @@ from pylibsrtp import Session as SrtpSession
 
 from bench.rtsp_client import RECEIVE_BUFFER_BYTES, trusting, udp_pair
 from tests.depacketizer import Depacketizer, ReceivedUnit
+from tests.network import reset_on_close
 
 TIMEOUT_S = 20
 PAYLOAD_TYPE = 96
@@ -77,7 +78,7 @@ class Viewer:
     def reset(self) -> None:
         """Have the connection end by RST, as where a player's machine was started anew; UDP sockets stay."""
         assert isinstance(self.connection, socket.socket)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset_on_close(self.connection)
         self.connection.close()
 
     def leave_udp(self) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from tests.hostile.attack import Attack
-from tests.hostile.attacks.raw import connect, read_to_end
+from tests.hostile.attacks.raw import connect
 from tests.hostile.target import ATTACKER_ADDRESSES, Target
+from tests.network import read_to_end
 
 SENDERS = 200
 REQUEST = b"OPTIONS rtsp://h/video RTSP/1.0\r\nCSeq: 1\r\n"

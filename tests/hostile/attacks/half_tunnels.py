@@ -5,8 +5,9 @@ from contextlib import ExitStack, contextmanager
 
 from tests.e2e.tunnelled import get_head, post_head
 from tests.hostile.attack import Attack
-from tests.hostile.attacks.raw import allow_descriptors, connect, read_to_end
+from tests.hostile.attacks.raw import allow_descriptors, connect
 from tests.hostile.target import ATTACKER_ADDRESSES, Target
+from tests.network import read_to_end
 
 TUNNELS = 150
 

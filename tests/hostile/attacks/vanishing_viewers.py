@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager
 
 from tests.e2e.viewer import Viewer
 from tests.hostile.attack import Attack
-from tests.hostile.attacks.raw import reset_on_close
 from tests.hostile.target import ATTACKER_ADDRESSES, Target
+from tests.network import reset_on_close
 
 VIEWERS = 100
 

@@ -9,9 +9,9 @@ from functools import partial
 
 from tests.e2e.tunnelled import opened_websocket
 from tests.hostile.attack import Attack
-from tests.hostile.attacks.raw import reset_on_close
 from tests.hostile.attacks.workers import at_work
 from tests.hostile.target import ATTACKER_ADDRESSES, Target
+from tests.network import reset_on_close
 
 CONNECTIONS = 4
 BURST = b"\x82\x80mask" * 10_000
