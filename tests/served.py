@@ -12,7 +12,7 @@ from vstream.config import Settings
 from vstream.server.loop import EventLoop
 from vstream.server.rtsp_server import RtspServer
 from vstream.sources.base import AccessUnit
-from vstream.stream import Stream
+from vstream.stream import Stream, monotonic_us
 
 _CLOSE_LIMIT_S = 10
 
@@ -52,7 +52,7 @@ class Served:
 
     def _publish(self, data: bytes) -> None:
         self.count += 1
-        self.stream.publish(AccessUnit(data, time.monotonic_ns() // 1000))
+        self.stream.publish(AccessUnit(data, monotonic_us()))
 
     def on_loop(self, call: Callable[[], None]) -> None:
         """Have the loop's thread call something, and wait until it has."""

@@ -9,6 +9,7 @@ from tests.access_units import PAYLOAD_TYPE, PPS, SPS, Trains, annexb, keyframe,
 from tests.datagrams import UdpViewer, sending
 from tests.depacketizer import Depacketizer
 from tests.interleaved import Line
+from tests.streams import stream
 from vstream._fastpath import Fanout, Pacer, Train
 from vstream.sources.base import AccessUnit, DueUnit
 from vstream.stream import Stream, monotonic_us
@@ -22,10 +23,6 @@ OTHER_SPS = SPS[:-1] + b"\x84"
 
 def pacer() -> Pacer:
     return Pacer(lag_limit_us=LAG_LIMIT_US)
-
-
-def stream() -> Stream:
-    return Stream(max_packet_bytes=1400, fps=30, bitrate_bps=None, request_keyframe=lambda: False)
 
 
 def due(units: list[bytes], begin_us: int, step_us: int = STEP_US) -> list[DueUnit]:

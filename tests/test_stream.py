@@ -7,24 +7,17 @@ import pytest
 from tests.access_units import PPS, SPS, annexb, keyframe, picture
 from tests.datagrams import sending
 from tests.interleaved import Line
+from tests.streams import stream
 from vstream.rtp import unix_us_from_ntp
 from vstream.sources.base import AccessUnit
-from vstream.stream import Stream
-
-
-def stream() -> Stream:
-    return Stream(max_packet_bytes=1400, fps=30, bitrate_bps=None, request_keyframe=lambda: False)
-
-
-def now_us() -> int:
-    return time.monotonic_ns() // 1000
+from vstream.stream import monotonic_us
 
 
 def test_it_is_ready_with_its_parameter_sets() -> None:
     fed = stream()
-    fed.publish(AccessUnit(picture(0), now_us()))
+    fed.publish(AccessUnit(picture(0), monotonic_us()))
     assert (fed.ready, fed.description("rtsp://h/v/", "127.0.0.1", "RTP/AVP")) == (False, None)
-    fed.publish(AccessUnit(annexb(SPS, PPS), now_us()))
+    fed.publish(AccessUnit(annexb(SPS, PPS), monotonic_us()))
     description = fed.description("rtsp://h/v/", "127.0.0.1", "RTP/AVP")
     assert fed.ready
     assert description is not None
@@ -34,24 +27,24 @@ def test_it_is_ready_with_its_parameter_sets() -> None:
 
 def test_an_sps_that_cannot_be_read_is_said_and_survived(caplog: pytest.LogCaptureFixture) -> None:
     fed = stream()
-    fed.publish(AccessUnit(annexb(SPS[:5], PPS), now_us()))
+    fed.publish(AccessUnit(annexb(SPS[:5], PPS), monotonic_us()))
     assert not fed.ready
     assert "SPS cannot be read" in caplog.text
-    fed.publish(AccessUnit(keyframe(0), now_us()))
+    fed.publish(AccessUnit(keyframe(0), monotonic_us()))
     assert fed.ready
 
 
 def test_a_unit_with_nothing_to_send_reaches_nobody() -> None:
     fed = stream()
-    fed.publish(AccessUnit(b"\0\0\0\1\x09\x10", now_us()))
-    fed.publish(AccessUnit(b"", now_us()))
+    fed.publish(AccessUnit(b"\0\0\0\1\x09\x10", monotonic_us()))
+    fed.publish(AccessUnit(b"", monotonic_us()))
     assert fed.fanout.units == 0
 
 
 def test_the_start_point_is_the_first_packet_that_comes() -> None:
     fed, line = stream(), Line()
     for number in range(5):
-        fed.publish(AccessUnit(picture(number) if number % 3 else keyframe(number), now_us()))
+        fed.publish(AccessUnit(picture(number) if number % 3 else keyframe(number), monotonic_us()))
     start = fed.start_point()
     fed.join_tcp(line.writer, 0)
     line.drain()
@@ -68,7 +61,7 @@ def test_a_backlog_at_joining_is_told() -> None:
     fed = stream()
     told: list[bool] = []
     fed.on_backlog = lambda: told.append(True)
-    fed.publish(AccessUnit(keyframe(0, 200_000), now_us()))
+    fed.publish(AccessUnit(keyframe(0, 200_000), monotonic_us()))
     with sending() as sender:
         fed.join_udp(sender.viewer().writer)
         assert told == [True]
@@ -76,7 +69,7 @@ def test_a_backlog_at_joining_is_told() -> None:
 
 def test_its_clocks_tell_one_instant() -> None:
     fed, line = stream(), Line()
-    captured_us = now_us()
+    captured_us = monotonic_us()
     fed.publish(AccessUnit(keyframe(0), captured_us))
     fed.join_tcp(line.writer, 0)
     line.drain()
@@ -84,5 +77,5 @@ def test_its_clocks_tell_one_instant() -> None:
     before_us, clocks, after_us = time.time_ns() // 1000, fed.clocks(), time.time_ns() // 1000
     assert before_us - 1 <= unix_us_from_ntp(clocks.ntp_timestamp) <= after_us + 1
     elapsed_us = (clocks.rtp_timestamp - stamp) % 2**32 * 100 // 9
-    assert 0 <= elapsed_us <= now_us() - captured_us + 100
+    assert 0 <= elapsed_us <= monotonic_us() - captured_us + 100
     line.close()

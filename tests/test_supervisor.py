@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -12,11 +11,12 @@ from tests.access_units import PAYLOAD_TYPE, PPS, SPS, annexb, keyframe, number_
 from tests.depacketizer import Depacketizer
 from tests.interleaved import Line
 from tests.network import wait_until
+from tests.streams import stream
 from vstream import supervisor as supervisor_module
 from vstream.errors import CameraError, NoVideoError, RetriesExceededError, VstreamError
 from vstream.restarts import RestartBudget, pause_s
 from vstream.sources.base import AccessUnit, Remedy, Sink
-from vstream.stream import Stream
+from vstream.stream import Stream, monotonic_us
 from vstream.supervisor import Supervisor
 
 LONG_S = 60.0
@@ -62,7 +62,7 @@ def breaks(sink: Sink) -> None:
 def give(*pictures: bytes) -> Callable[[Sink], None]:
     def act(sink: Sink) -> None:
         for data in pictures:
-            sink(AccessUnit(data, time.monotonic_ns() // 1000))
+            sink(AccessUnit(data, monotonic_us()))
 
     return act
 
@@ -73,10 +73,6 @@ def give_and_break(*pictures: bytes) -> Callable[[Sink], None]:
         breaks(sink)
 
     return act
-
-
-def stream() -> Stream:
-    return Stream(max_packet_bytes=1400, fps=30, bitrate_bps=None, request_keyframe=lambda: False)
 
 
 def supervise(

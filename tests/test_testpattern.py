@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -14,15 +13,12 @@ from vstream.sources.base import AccessUnit
 from vstream.sources.font import CHARACTERS, GLYPH_HEIGHT, glyph
 from vstream.sources.select import NO_CAMERA_CAPTION
 from vstream.sources.testpattern import TestPatternSource
+from vstream.stream import monotonic_us
 
 IDR = 5
 
 # 75 % colour bars, as every monitor's manual has them: white, yellow, cyan, green, magenta, red, blue, black.
 BARS_RGB = [(1, 1, 1), (1, 1, 0), (0, 1, 1), (0, 1, 0), (1, 0, 1), (1, 0, 0), (0, 0, 1), (0, 0, 0)]
-
-
-def now_us() -> int:
-    return time.monotonic_ns() // 1000
 
 
 @pytest.mark.parametrize(("width", "height"), [(16, 16), (64, 64), (642, 362), (1920, 1080)])
@@ -60,12 +56,12 @@ def test_caption_is_in_the_picture() -> None:
 
 
 def test_time_is_that_of_drawing() -> None:
-    start_us = now_us()
+    start_us = monotonic_us()
     arrivals: list[tuple[int, int]] = []
     source = TestPatternSource(video_format(fps=60))
 
     def sink(unit: AccessUnit) -> None:
-        arrivals.append((unit.pts_us, now_us()))
+        arrivals.append((unit.pts_us, monotonic_us()))
         if len(arrivals) == 20:
             source.stop()
 
@@ -75,7 +71,7 @@ def test_time_is_that_of_drawing() -> None:
 
 
 def test_no_picture_comes_before_its_time() -> None:
-    start_us = now_us()
+    start_us = monotonic_us()
     units = collect(TestPatternSource(video_format(fps=120)), 60)
     assert all(unit.pts_us >= start_us + index * 1_000_000 // 120 for index, unit in enumerate(units))
 
