@@ -1,7 +1,7 @@
 """A viewer's end of UDP: a socket that takes all that comes, and a writer to it."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from tests.access_units import Trains
@@ -63,9 +63,6 @@ class UdpViewer:
             return packets
         finally:
             self.socket.settimeout(TIMEOUT_S)
-
-
-OpenViewer = Callable[..., UdpViewer]
 
 
 class Sender:

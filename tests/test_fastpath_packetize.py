@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import reference
+from tests.access_units import annexb
 from tests.depacketizer import Depacketizer
 from vstream._fastpath import Packetizer, Train
 
@@ -22,10 +23,6 @@ RECOVERY_POINT = bytes.fromhex("060601c480")
 
 def packetizer(*, max_packet_bytes: int = 1400, sequence: int = 0) -> Packetizer:
     return Packetizer(ssrc=SSRC, payload_type=PAYLOAD_TYPE, max_packet_bytes=max_packet_bytes, sequence=sequence)
-
-
-def annexb(*units: bytes) -> bytes:
-    return b"".join(b"\0\0\0\1" + unit for unit in units)
 
 
 def built(train: Train | None) -> Train:

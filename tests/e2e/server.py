@@ -1,6 +1,5 @@
 """A real `vstream serve` on ports of its own, watched through its log lines."""
 
-import re
 import subprocess
 import sys
 import threading
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+from bench.cpu import rss_bytes
 from tests.network import wait_until
 
 STOP_LIMIT_S = 10
@@ -73,8 +73,7 @@ class Server:
         return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
 
     def resident_kib(self) -> int:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0])
+        return rss_bytes(self.process.pid) // 1024
 
     def _read(self) -> None:
         assert self.process.stderr is not None
