@@ -21,14 +21,13 @@ from tests.e2e.tunnelled import (
     post_head,
     read_head,
 )
-from tests.e2e.viewer import Viewer, connected
+from tests.e2e.viewer import Viewer, connected, receiver_report
 from tests.network import read_to_end, wait_until
 from tests.served import Served, served
 from vstream.config import Settings
 
 OPTIONS = b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"
 INTERLEAVED = "RTP/AVP/TCP;unicast;interleaved=0-1"
-RECEIVER_REPORT = bytes.fromhex("81c90007 00000001")
 KINDS = pytest.mark.parametrize("kind", [HttpViewer, WebSocketViewer])
 
 
@@ -53,12 +52,6 @@ def send_until_closed(tcp: socket.socket, data: bytes) -> None:
     with contextlib.suppress(OSError):
         while True:
             tcp.sendall(data)
-
-
-def report_on(ssrc: int, *, lost: int) -> bytes:
-    """A receiver report with one block (RFC 3550 section 6.4.2)."""
-    block = ssrc.to_bytes(4, "big") + bytes([lost]) + bytes(19)
-    return RECEIVER_REPORT + block
 
 
 @KINDS
@@ -130,7 +123,7 @@ def test_live555_and_vlc_word_for_word(running: Served) -> None:
         ssrc = int(ready.partition("ssrc=")[2][:8], 16)
         ask(5, "PLAY", f"{url}/", f"Session: {session}", "Range: npt=0.000-")
         assert down.recv(1) == b"$"
-        report = report_on(ssrc, lost=64)
+        report = receiver_report(ssrc, fraction_lost=64)
         for cut in (b"$\1" + len(report).to_bytes(2, "big") + report[:9], report[9:]):
             down.sendall(cut)
         (viewer,) = running.server.viewers.values()

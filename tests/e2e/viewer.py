@@ -264,6 +264,6 @@ def packet_types(compound: bytes) -> list[int]:
     return kinds
 
 
-def receiver_report(ssrc: int, *, lost: int) -> bytes:
-    """A receiver report on one source, so many of whose packets were lost (RFC 3550 section 6.4.2)."""
-    return bytes.fromhex("81c90007 00000001") + struct.pack("!IIIIII", ssrc, lost, 0, 0, 0, 0)
+def receiver_report(ssrc: int, *, fraction_lost: int = 0, lost: int = 0) -> bytes:
+    """A receiver report on one source: 256ths lost since the last one, packets lost ever (RFC 3550 section 6.4.2)."""
+    return bytes.fromhex("81c90007 00000001") + struct.pack("!IIIIII", ssrc, fraction_lost << 24 | lost, 0, 0, 0, 0)
