@@ -86,7 +86,7 @@ def set_up(url: str, transport: str, source: str = "127.0.0.1", always: Sequence
     host, port = re.findall(r"rtsps?://([^:/]+):(\d+)", url)[0]
     connection = socket.create_connection((host, int(port)), TIMEOUT_S, (source, 0))
     if url.startswith("rtsps:"):
-        connection = trusting().wrap_socket(connection)
+        connection = unverified_context().wrap_socket(connection)
     dialogue = _Dialogue(connection, always)
     dialogue.ask("OPTIONS", url)
     query = "?srtp" if transport == "srtp" else ""
@@ -106,7 +106,7 @@ def set_up(url: str, transport: str, source: str = "127.0.0.1", always: Sequence
     return Viewer(connection, play, rtp, rtcp, server_ports)
 
 
-def trusting() -> ssl.SSLContext:
+def unverified_context() -> ssl.SSLContext:
     """Give a client's side of TLS that takes any certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -14,7 +14,7 @@ import pytest
 from pylibsrtp import Policy
 from pylibsrtp import Session as SrtpSession
 
-from bench.rtsp_client import trusting
+from bench.rtsp_client import unverified_context
 from tests import certificates
 from tests.access_units import number_in
 from tests.certificates import Pair
@@ -189,7 +189,7 @@ def test_a_chain_longer_than_the_socket_takes_is_sent_to_its_end(
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
             plain.settimeout(20)
             plain.connect(("127.0.0.1", running.server.encrypted_port))
-            with trusting().wrap_socket(plain) as encrypted:
+            with unverified_context().wrap_socket(plain) as encrypted:
                 encrypted.sendall(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
                 assert encrypted.recv(15) == b"RTSP/1.0 200 OK"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.rtsp_client import trusting
+from bench.rtsp_client import unverified_context
 from tests import certificates
 from tests.access_units import Trains
 from tests.certificates import Pair
@@ -28,7 +28,7 @@ class TlsLine(Line):
     def __init__(self, context: TlsContext, *, send_buffer_bytes: int = 0, epoll_fd: int = -1) -> None:
         super().__init__(limit_bytes=1 << 24, send_buffer_bytes=send_buffer_bytes, epoll_fd=epoll_fd, tls=context)
         self._from_server, self._to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.client = trusting().wrap_bio(self._from_server, self._to_server)
+        self.client = unverified_context().wrap_bio(self._from_server, self._to_server)
 
     def shake_hands(self, step_bytes: int = 1 << 16) -> None:
         """Take turns until both are done, the client seeing so many bytes at a time."""
@@ -192,7 +192,7 @@ def test_half_a_hello_is_waited_for(open_line: OpenLine) -> None:
 
 def test_tls_1_2_has_forward_secrecy_and_no_session_is_kept(open_line: OpenLine) -> None:
     line = open_line()
-    client = trusting()
+    client = unverified_context()
     client.maximum_version = ssl.TLSVersion.TLSv1_2
     line.client = client.wrap_bio(line._from_server, line._to_server)
     line.shake_hands()

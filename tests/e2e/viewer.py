@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pylibsrtp import Policy
 from pylibsrtp import Session as SrtpSession
 
-from bench.rtsp_client import RECEIVE_BUFFER_BYTES, trusting, udp_pair
+from bench.rtsp_client import RECEIVE_BUFFER_BYTES, udp_pair, unverified_context
 from tests.depacketizer import Depacketizer, ReceivedUnit
 from tests.network import reset_on_close
 
@@ -227,7 +227,7 @@ def connected(url: str, source: str = "127.0.0.1", receive_buffer_bytes: int = 0
     tcp.settimeout(TIMEOUT_S)
     tcp.bind((source, 0))
     tcp.connect((server.hostname, server.port))
-    return trusting().wrap_socket(tcp) if url.startswith("rtsps:") else tcp
+    return unverified_context().wrap_socket(tcp) if url.startswith("rtsps:") else tcp
 
 
 def bound_pair(address: str = "127.0.0.1") -> tuple[socket.socket, socket.socket]:
