@@ -60,14 +60,14 @@ def overlay(name: str) -> Sequence[Manifest]:
     return render(K8S / "overlays" / name)
 
 
-def with_component(name: str, folder: Path) -> Sequence[Manifest]:
-    """The development overlay and one component more; `folder` is where to write what that takes."""
+def with_component(name: str, folder: Path, on: str = "development") -> Sequence[Manifest]:
+    """An overlay and one component more; `folder` is where to write what that takes."""
     link = folder / "k8s"
     if not link.exists():
         shutil.copytree(K8S, link)
-    trial = link / "trial" / name
+    trial = link / "trial" / f"{on}-{name}"
     trial.mkdir(parents=True)
-    content = {"resources": ["../../overlays/development"], "components": [f"../../components/{name}"]}
+    content = {"resources": [f"../../overlays/{on}"], "components": [f"../../components/{name}"]}
     (trial / "kustomization.yaml").write_text(yaml.safe_dump(content))
     return render(trial)
 

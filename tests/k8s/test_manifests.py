@@ -44,9 +44,16 @@ def test_fits_kubernetes_schemas(folder: Path) -> None:
     check(render(folder))
 
 
+@pytest.mark.parametrize("on", ["development", "fleet"])
 @pytest.mark.parametrize("name", COMPONENTS)
-def test_a_component_fits_kubernetes_schemas(name: str, tmp_path: Path) -> None:
-    check(with_component(name, tmp_path))
+def test_a_component_fits_kubernetes_schemas(name: str, on: str, tmp_path: Path) -> None:
+    check(with_component(name, tmp_path, on))
+
+
+@pytest.mark.parametrize("name", ["privileged", "software-encoder", "tls"])
+def test_a_component_changes_the_pods_of_a_fleet(name: str, tmp_path: Path) -> None:
+    """A patch whose target is not there does nothing, without a word."""
+    assert pod(with_component(name, tmp_path, "fleet")) != pod(overlay("fleet"))
 
 
 def check(manifests: Sequence[Manifest]) -> None:
