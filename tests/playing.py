@@ -2,6 +2,7 @@
 
 import pytest
 
+from vstream import clock
 from vstream.sources import pace
 from vstream.sources.base import AccessUnit, Source
 
@@ -21,7 +22,8 @@ class FakeTime:
         self.at_us += round(wait_s * 1e6)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> "FakeTime":
-        monkeypatch.setattr(pace, "time", self)
+        for module in (clock, pace):
+            monkeypatch.setattr(module, "time", self)
         return self
 
 

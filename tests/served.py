@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from tests import access_units
 from tests.certificates import Pair
+from vstream.clock import monotonic_us
 from vstream.config import Settings
 from vstream.server.loop import EventLoop
 from vstream.server.rtsp_server import RtspServer
 from vstream.sources.base import AccessUnit
-from vstream.stream import Stream, monotonic_us
+from vstream.stream import Stream
 
 _CLOSE_LIMIT_S = 10
 

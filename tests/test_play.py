@@ -11,8 +11,9 @@ from tests.depacketizer import Depacketizer
 from tests.interleaved import Line
 from tests.streams import stream
 from vstream._fastpath import Fanout, Pacer, Train
+from vstream.clock import monotonic_us
 from vstream.sources.base import AccessUnit, DueUnit
-from vstream.stream import Stream, monotonic_us
+from vstream.stream import Stream
 
 TIMEOUT_S = 10
 LAG_LIMIT_US = 1_000_000

@@ -8,9 +8,9 @@ from tests.access_units import PPS, SPS, annexb, keyframe, picture
 from tests.datagrams import sending
 from tests.interleaved import Line
 from tests.streams import stream
+from vstream.clock import monotonic_us
 from vstream.rtp import unix_us_from_ntp
 from vstream.sources.base import AccessUnit
-from vstream.stream import monotonic_us
 
 
 def test_it_is_ready_with_its_parameter_sets() -> None:

@@ -13,10 +13,11 @@ from tests.interleaved import Line
 from tests.network import wait_until
 from tests.streams import stream
 from vstream import supervisor as supervisor_module
+from vstream.clock import monotonic_us
 from vstream.errors import CameraError, NoVideoError, RetriesExceededError, VstreamError
 from vstream.restarts import RestartBudget, pause_s
 from vstream.sources.base import AccessUnit, Remedy, Sink
-from vstream.stream import Stream, monotonic_us
+from vstream.stream import Stream
 from vstream.supervisor import Supervisor
 
 LONG_S = 60.0

@@ -9,11 +9,11 @@ import pytest
 
 from tests.encoding import decode, nal_types, run_in_thread, stream_facts, video_format
 from tests.playing import collect
+from vstream.clock import monotonic_us
 from vstream.sources.base import AccessUnit
 from vstream.sources.font import CHARACTERS, GLYPH_HEIGHT, glyph
 from vstream.sources.select import NO_CAMERA_CAPTION
 from vstream.sources.testpattern import TestPatternSource
-from vstream.stream import monotonic_us
 
 IDR = 5
 

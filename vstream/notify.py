@@ -2,8 +2,9 @@
 
 import os
 import socket
-import time
 from collections.abc import Mapping
+
+from vstream.clock import monotonic_us
 
 
 class Systemd:
@@ -23,7 +24,7 @@ class Systemd:
         self._tell("READY=1", f"STATUS={status}")
 
     def reloading(self) -> None:
-        self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        self._tell("RELOADING=1", f"MONOTONIC_USEC={monotonic_us()}")
 
     def stopping(self) -> None:
         self._tell("STOPPING=1", "STATUS=Stopping")

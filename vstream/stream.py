@@ -2,18 +2,18 @@
 
 import logging
 import secrets
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from vstream import sdp
 from vstream._fastpath import Fanout, Pacer, Packetizer, TcpWriter, Train, UdpWriter, split
+from vstream.clock import monotonic_us, ntp_now
 from vstream.errors import H264Error
 from vstream.h264 import NalType, Sps, parse_sps
 from vstream.histogram import Histogram
 from vstream.keyframes import KeyframeRequests
-from vstream.rtp import ntp_from_unix_us, rtp_timestamp
+from vstream.rtp import rtp_timestamp
 from vstream.rtsp.profile import AVPF
 from vstream.rtsp.session import StartPoint
 from vstream.sources.base import AccessUnit, DueUnit, Player
@@ -271,16 +271,6 @@ def _is_keyframe(unit: AccessUnit) -> bool:
 
 def _nobody_flushes() -> None:
     """A stream without a server has no UDP viewers."""
-
-
-def ntp_now() -> int:
-    """The wall clock as a 64-bit NTP timestamp."""
-    return ntp_from_unix_us(time.time_ns() // 1000)
-
-
-def monotonic_us() -> int:
-    """CLOCK_MONOTONIC in microseconds, the clock of every `*_us`."""
-    return time.monotonic_ns() // 1000
 
 
 def _words(picture: Sps) -> str:

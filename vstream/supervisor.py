@@ -6,10 +6,11 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from vstream.clock import monotonic_us
 from vstream.errors import CameraError, RetriesExceededError, SourceError, VstreamError
 from vstream.restarts import RestartBudget, pause_s
 from vstream.sources.base import Source
-from vstream.stream import Stream, monotonic_us
+from vstream.stream import Stream
 from vstream.watchdog import Watchdog
 
 _WAIT_PAUSE_S = 30.0

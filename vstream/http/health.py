@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
+from vstream.clock import monotonic_us
 from vstream.service import Service
-from vstream.stream import monotonic_us
 
 FRAME_AGE_LIMIT_S = 2.0
 LOOP_LIMIT_S = 10.0

@@ -3,8 +3,8 @@
 from collections import deque
 from typing import NamedTuple
 
+from vstream.clock import monotonic_us
 from vstream.service import Service
-from vstream.stream import monotonic_us
 
 SAMPLE_INTERVAL_S = 2.0
 _SAMPLES = 3

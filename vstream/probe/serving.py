@@ -5,11 +5,12 @@ import threading
 from dataclasses import replace
 from typing import NamedTuple
 
+from vstream.clock import monotonic_us
 from vstream.config import Settings
 from vstream.server.loop import EventLoop
 from vstream.server.rtsp_server import RtspServer
 from vstream.sources.base import AccessUnit, Source
-from vstream.stream import Stream, monotonic_us
+from vstream.stream import Stream
 
 USER = "probe"
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from vstream.clock import monotonic_us
 from vstream.config import Settings
 from vstream.errors import UnreachableError, VstreamError
 from vstream.h264 import Sps
@@ -11,7 +12,6 @@ from vstream.probe.player import Play, Player
 from vstream.probe.serving import USER, Serving, Taken
 from vstream.rtp import CLOCK_RATE_HZ
 from vstream.sources.select import open_source
-from vstream.stream import monotonic_us
 
 WATCH_S = 2.0
 """How long the stream is watched."""

@@ -9,6 +9,7 @@ from typing import cast
 
 from vstream import __version__
 from vstream._fastpath import Srtp
+from vstream.clock import monotonic_us, ntp_now
 from vstream.config import Settings
 from vstream.counters import counters
 from vstream.group import parse_group
@@ -31,7 +32,7 @@ from vstream.server.turned_away import TurnedAway
 from vstream.server.udp import RtxStream, UdpPorts
 from vstream.server.udp_viewers import UdpViewers
 from vstream.server.viewer import Carrier, TcpCarrier, UdpCarrier, Viewer
-from vstream.stream import RETRANSMISSION, Stream, monotonic_us, ntp_now
+from vstream.stream import RETRANSMISSION, Stream
 
 SERVER_NAME = f"vstream/{__version__}"
 SESSIONS_A_CONNECTION = 8

@@ -9,6 +9,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from vstream import feedback, rtcp
 from vstream._fastpath import Srtp, TcpWriter, UdpWriter, Writer
+from vstream.clock import monotonic_us, ntp_now
 from vstream.counters import counters
 from vstream.errors import RtcpError
 from vstream.rtp import ntp_middle32
@@ -16,7 +17,7 @@ from vstream.rtsp.session import Session
 from vstream.server.keyframe_demand import KeyframeDemand
 from vstream.server.sockets import Endpoint
 from vstream.server.udp import RtxStream
-from vstream.stream import Stream, monotonic_us, ntp_now
+from vstream.stream import Stream
 
 SENDER_REPORT_INTERVAL_S = 5.0
 

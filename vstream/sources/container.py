@@ -5,12 +5,13 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from vstream.clock import monotonic_us
 from vstream.errors import NoVideoError, SourceError
 from vstream.h264.order import PictureOrder
 from vstream.sources.annexb import describe
 from vstream.sources.base import AccessUnit, DueUnit, Sink
 from vstream.sources.gate import KeyframeGate
-from vstream.sources.pace import AHEAD_US, MAX_LAG_US, PacedSource, now_us
+from vstream.sources.pace import AHEAD_US, MAX_LAG_US, PacedSource
 from vstream.sources.track_time import TrackClock
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class ContainerSource(PacedSource):
     def _near(self, first: TimedPicture, others: Iterator[TimedPicture]) -> Iterator[DueUnit]:
         """Give the first picture, and those of the others that are due soon, with their times."""
         began_us = self._beginning(first.decoded_us)
-        near_us = now_us() + AHEAD_US
+        near_us = monotonic_us() + AHEAD_US
         for data, decoded_us, shown_us in itertools.chain([first], others):
             yield DueUnit(began_us + decoded_us, AccessUnit(data, began_us + shown_us))
             if began_us + decoded_us >= near_us:
@@ -132,7 +133,7 @@ class ContainerSource(PacedSource):
 
     def _beginning(self, decoded_us: int) -> int:
         """Give when this loop began, moved where the next picture would be late by more than 100 ms."""
-        now = now_us()
+        now = monotonic_us()
         if self._loop_began_us is None or now - self._loop_began_us - decoded_us > MAX_LAG_US:
             self._loop_began_us = now - decoded_us
         return self._loop_began_us

@@ -9,6 +9,7 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
+from vstream.clock import monotonic_us
 from vstream.errors import NoVideoError, SourceError
 from vstream.h264.order import PictureOrder, PictureTime
 from vstream.h264.sps import Sps
@@ -16,7 +17,7 @@ from vstream.sources.annexb import AccessUnitAssembler
 from vstream.sources.base import AccessUnit, DueUnit, Sink, Source
 from vstream.sources.detect import HEAD_BYTES, begins_as_annexb, holds_sps
 from vstream.sources.gate import KeyframeGate
-from vstream.sources.pace import AHEAD_US, FrameClock, PacedSource, now_us
+from vstream.sources.pace import AHEAD_US, FrameClock, PacedSource
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ class FileSource(PacedSource):
 
     def _near(self, file: FileIO, first: TimedPicture, others: Iterator[TimedPicture]) -> Iterator[DueUnit]:
         """Give the first picture, and those of the others that are due soon, with their times."""
-        clock, planned_us, began = self._clock, now_us(), file.tell()
+        clock, planned_us, began = self._clock, monotonic_us(), file.tell()
         for data, time, sps in itertools.chain([first], others):
             if sps is not None and clock.take_rate(sps.fps):
                 log.info("%s plays at the %.4g frames/s that it names", self.name, clock.fps)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from vstream._fastpath import Pacer
+from vstream.clock import monotonic_us
 from vstream.sources.base import AccessUnit, DueUnit, Player, Remedy, Sink
 
 # A wait is cut, so that a source asked to stop does so soon.
@@ -13,11 +14,6 @@ MAX_LAG_US = 100_000
 # So far ahead of their time pictures are read and handed over, so that most code runs once for several of them: after
 # each wait the processor's caches are cold, and then it costs a multiple.
 AHEAD_US = 1_000_000
-
-
-def now_us() -> int:
-    """Give the time in microseconds on CLOCK_MONOTONIC."""
-    return time.monotonic_ns() // 1000
 
 
 class FrameClock:
@@ -110,7 +106,7 @@ class PacedSource:
             self._wait_until(due_us + moved_us)
             if self._stopped:
                 break
-            late_us = now_us() - due_us - moved_us
+            late_us = monotonic_us() - due_us - moved_us
             if late_us > MAX_LAG_US:
                 moved_us += late_us
             sink(AccessUnit(unit.data, unit.pts_us + moved_us))
@@ -119,5 +115,5 @@ class PacedSource:
     def _wait_until(self, due_us: int) -> None:
         """Sleep until `due_us`, or until asked to stop."""
         # A plain sleep costs a fraction of what waiting for an Event costs, and this runs for every picture.
-        while not self._stopped and (wait_us := due_us - now_us()) > 0:
+        while not self._stopped and (wait_us := due_us - monotonic_us()) > 0:
             time.sleep(min(wait_us, MAX_SLEEP_US) / 1e6)

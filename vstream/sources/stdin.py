@@ -7,6 +7,7 @@ import os
 import select
 from collections import deque
 
+from vstream.clock import monotonic_us
 from vstream.errors import NoVideoError, SourceError
 from vstream.h264.order import PictureOrder
 from vstream.sources.annexb import AccessUnitAssembler, CodedPicture
@@ -14,7 +15,7 @@ from vstream.sources.arrival import ArrivalClock
 from vstream.sources.base import AccessUnit, Sink
 from vstream.sources.detect import begins_as_annexb, holds_sps
 from vstream.sources.gate import KeyframeGate
-from vstream.sources.pace import MAX_SLEEP_US, FrameClock, PacedSource, now_us
+from vstream.sources.pace import MAX_SLEEP_US, FrameClock, PacedSource
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class StdinSource(PacedSource):
         """
         self._prepare()
         while not self._stopped and not (self._ended and not self._due):
-            if self._due and (self._clock.live or self._due[0][0] <= now_us()):
+            if self._due and (self._clock.live or self._due[0][0] <= monotonic_us()):
                 sink(self._due.popleft()[1])
             elif self._ended or len(self._due) >= _MAX_AHEAD:
                 self._wait_until(self._due[0][0])
@@ -80,7 +81,7 @@ class StdinSource(PacedSource):
 
     def _wait_for_input(self) -> bool:
         """Wait until there is input to read, a picture is due, or the producer's silence completes one."""
-        begin_us = now_us()
+        begin_us = monotonic_us()
         may_take = self._takes_early and self._clock.live and not self._was_silent
         waits_for_silence = may_take and self._assembler.pending_bytes > 0
         wait_us = _SILENCE_US if waits_for_silence else MAX_SLEEP_US
@@ -90,7 +91,7 @@ class StdinSource(PacedSource):
             readable, _, _ = select.select([self._fd], [], [], max(wait_us, 0) / 1e6)
         except OSError as error:
             raise _unreadable(error) from error
-        self._idle_us += now_us() - begin_us
+        self._idle_us += monotonic_us() - begin_us
         if not readable and waits_for_silence:
             self._was_silent = True
             self._schedule(self._assembler.take(), self._began_us, self._began_us)
@@ -108,7 +109,7 @@ class StdinSource(PacedSource):
             self._schedule(self._assembler.flush(), self._began_us, self._began_us)
             return
         self._was_silent = False
-        arrival_us = now_us()
+        arrival_us = monotonic_us()
         first_us = self._began_us if self._assembler.pending_bytes else arrival_us
         with memoryview(self._buffer) as view:
             pictures = self._assembler.feed(view[:read_bytes])

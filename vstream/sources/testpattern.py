@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,6 +9,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 
+from vstream.clock import monotonic_us
 from vstream.sources.base import Remedy, Sink
 from vstream.sources.drawing import Canvas, Plane
 from vstream.sources.pattern import Pattern
@@ -47,14 +47,14 @@ class TestPatternSource:
         Raises:
             SourceError: libx264 failed.
         """
-        start_us, frame_number = _now_us(), 0
-        while not self._stopped.wait((start_us + frame_number * self._interval_us - _now_us()) / 1_000_000):
-            pts_us = _now_us()
+        start_us, frame_number = monotonic_us(), 0
+        while not self._stopped.wait((start_us + frame_number * self._interval_us - monotonic_us()) / 1_000_000):
+            pts_us = monotonic_us()
             self._pattern.draw(datetime.now(), pts_us, frame_number)
             self._picture.pts = pts_us
             for unit in self._encoder.encode(self._picture):
                 sink(unit)
-            frame_number = self._next_due(frame_number, _now_us() - start_us)
+            frame_number = self._next_due(frame_number, monotonic_us() - start_us)
 
     def stop(self) -> None:
         self._stopped.set()
@@ -86,7 +86,3 @@ def _samples(plane: VideoPlane) -> Plane:
     """View a plane's memory as rows and columns, the padding at the end of each row left out."""
     rows = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
     return rows[: plane.height, : plane.width]
-
-
-def _now_us() -> int:
-    return time.monotonic_ns() // 1000
