@@ -18,6 +18,7 @@ KINDS = {
     "b-frames": ["-profile:v", "high", "-bf", "3", "-x264-params", "b-pyramid=normal:b-adapt=0"],
     "b-frames-no-pyramid": ["-profile:v", "main", "-bf", "2", "-x264-params", "b-pyramid=none:b-adapt=0"],
     "open-gop": ["-bf", "3", "-x264-params", "open-gop=1:b-adapt=0"],
+    "open-gop-short-order-count": ["-bf", "1", "-x264-params", "open-gop=1:b-adapt=0:ref=1"],
     "slices": ["-x264-params", "slices=4:bframes=0"],
     "slices-b-frames": ["-bf", "2", "-x264-params", "slices=3:b-adapt=0"],
     "delimiters": ["-bf", "0", "-x264-params", "aud=1"],

@@ -4,15 +4,20 @@ import itertools
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import ClassVar
 
+import av
 import pytest
 
 from tests import media
 from tests.pictures import picture_hashes
 from tests.playing import FakeTime, collect
+from vstream._fastpath import Pacer
 from vstream.errors import NoVideoError, SourceError
-from vstream.sources.base import AccessUnit
+from vstream.sources import pace
+from vstream.sources.base import AccessUnit, DueUnit, Player
 from vstream.sources.file import open_file
 from vstream.sources.pace import FrameClock
 
@@ -23,6 +28,29 @@ def remux(source: Path, target: Path, *options: str) -> Path:
     command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(source), "-c", "copy", *options, str(target)]
     subprocess.run(command, check=True)
     return target
+
+
+def with_times(source: Path, target: Path, at_s: Callable[[int], float]) -> Path:
+    """The same pictures, each decoded when `at_s` says, by its number; how much later it is shown stays."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        track = old.streams.video[0]
+        copy = new.add_stream_from_template(track)
+        for number, packet in enumerate(packet for packet in old.demux(track) if packet.size):
+            assert packet.pts is not None
+            assert packet.dts is not None
+            later = packet.pts - packet.dts
+            packet.dts = round(at_s(number) / float(packet.time_base))
+            packet.pts = packet.dts + later
+            packet.stream = copy
+            new.mux(packet)
+    return target
+
+
+def from_second_keyframe(stream: bytes) -> bytes:
+    """A stream of which the beginning was missed: parameter sets, then on from its first recovery point."""
+    nals = media.nal_units(stream)
+    second_sei = [at for at, nal in enumerate(nals) if nal[0] & 31 == 6][1]
+    return media.join([nal for nal in nals if nal[0] & 31 in {7, 8}][:2] + nals[second_sei:])
 
 
 def assert_times(shown_us: list[int], shown_s: list[float], loops: int) -> None:
@@ -229,6 +257,86 @@ def test_a_file_that_is_emptied_while_it_plays_is_one_line(tmp_path: Path, monke
     source = open_file(str(clip), 30, False)
     with pytest.raises(NoVideoError, match="has no keyframe with SPS and PPS"):
         source.run(lambda _unit: os.truncate(clip, 0))
+
+
+def test_a_track_of_an_unknown_codec_is_one_line(tmp_path: Path) -> None:
+    mkv = remux(media.make_mp4(tmp_path / "clip.mp4", "main"), tmp_path / "clip.mkv")
+    mkv.write_bytes(mkv.read_bytes().replace(b"V_MPEG4/ISO/AVC", b"V_XXXXX/ISO/AVC"))
+    with pytest.raises(NoVideoError, match=r"holds an unknown codec, not H\.264"):
+        open_file(str(mkv), 30, False)
+
+
+def test_parameter_sets_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
+    mp4 = media.make_mp4(tmp_path / "clip.mp4", "main")
+    head, mark, rest = mp4.read_bytes().partition(b"avcC")
+    one_sps_of_64_kb = b"\x01\x4d\x40\x1e\xff\xe1\xff\xff"
+    mp4.write_bytes(head + mark + one_sps_of_64_kb + rest[len(one_sps_of_64_kb) :])
+    with pytest.raises(SourceError, match=r"clip.mp4 cannot be read: .*; give a readable file with H.264$"):
+        collect(open_file(str(mp4), 30, False), 1)
+
+
+@pytest.mark.parametrize("container", ["mkv", "ts", "flv"])
+def test_a_container_whose_pictures_have_all_the_same_time(
+    container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeTime().install(monkeypatch)
+    clip = with_times(media.make_mp4(tmp_path / "clip.mp4", "main"), tmp_path / f"same.{container}", lambda _: 0.0)
+    units = collect(open_file(str(clip), 25, False), 2 * media.FRAMES)
+    steps_us = [b.pts_us - a.pts_us for a, b in itertools.pairwise(units)]
+    assert steps_us.count(40_000) >= len(steps_us) - 20
+    assert not sum(step_us > 40_000 for step_us in steps_us)
+
+
+@pytest.mark.parametrize("container", [name for name in CONTAINERS if name != "avi"])
+@pytest.mark.parametrize("kind", ["main", "b-frames"])
+def test_a_break_in_the_recording_is_no_break_in_the_stream(
+    kind: str, container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeTime().install(monkeypatch)
+    whole = media.make_mp4(tmp_path / "whole.mp4", kind)
+    clip = with_times(whole, tmp_path / f"clip.{container}", lambda number: number / 25 + (3600 if number >= 20 else 0))
+    units = collect(open_file(str(clip), 25, False), 2 * media.FRAMES)
+    shown_us = [unit.pts_us - units[0].pts_us for unit in units]
+    assert max(shown_us) < 2 * media.FRAMES * 40_000 + 400_000
+
+
+@pytest.mark.parametrize("suffix", ["h264", "mp4"])
+def test_what_is_handed_over_ahead_is_bounded(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pictures belong to one second: a file may say anything of its times."""
+
+    class Greedy(Player):
+        batches: ClassVar[list[int]] = []
+
+        def __call__(self, unit: AccessUnit) -> None:
+            raise NotImplementedError
+
+        def play(self, units: Iterable[DueUnit], pacer: Pacer) -> int:
+            self.batches.append(sum(len(unit.data) for _, unit in units))
+            if len(self.batches) == 20:
+                source.stop()
+            return 0
+
+    FakeTime().install(monkeypatch)
+    monkeypatch.setattr(pace, "AHEAD_LIMIT_BYTES", 5000)
+    mp4 = media.make_mp4(tmp_path / "clip.mp4", "main")
+    largest_bytes = max(media.packet_sizes(mp4))
+    source = open_file(str(mp4 if suffix == "mp4" else media.to_annexb(mp4, tmp_path / "clip.h264")), 25, False)
+    source.run(Greedy())
+    assert 5000 <= max(Greedy.batches) < 5000 + largest_bytes + 100
+
+
+@pytest.mark.parametrize("kind", ["open-gop", "open-gop-short-order-count"])
+def test_a_stream_that_begins_with_a_recovery_point_loops_without_a_jump(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No IDR picture begins the picture order count anew there."""
+    FakeTime().install(monkeypatch)
+    clip = tmp_path / "clip.h264"
+    clip.write_bytes(from_second_keyframe(media.annexb(kind)))
+    count = sum(nal[0] & 31 == 1 for nal in media.nal_units(clip.read_bytes()))
+    units = collect(open_file(str(clip), 25, True), 6 * count)
+    firsts = [units[loop * count].pts_us - loop * count * 40_000 for loop in range(6)]
+    assert set(firsts) == {firsts[0]}
 
 
 def test_a_byte_stream_needs_no_av(tmp_path: Path) -> None:

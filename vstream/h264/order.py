@@ -45,7 +45,7 @@ class PictureOrder:
         self._active: Sps | None = None
         self._needs_headers = False
         self._counts_frames = False
-        self._restart()
+        self.restart()
 
     @property
     def sps(self) -> Sps | None:
@@ -100,10 +100,10 @@ class PictureOrder:
         self._active = sps
         self._needs_headers = sps.may_reorder or not sps.frames_only
         self._counts_frames = False
-        self._restart()
+        self.restart()
 
-    def _restart(self) -> None:
-        """Begin to count anew, as at an IDR picture."""
+    def restart(self) -> None:
+        """Begin to count anew, as at an IDR picture: what follows does not go on from what was before."""
         self._reference_msb = 0
         self._reference_lsb = 0
         self._decoded_fields = 0
@@ -115,7 +115,7 @@ class PictureOrder:
         if not sps.may_reorder:
             return PictureTime(duration_fields, 0)
         if slice_nal[0] & 0x1F == NalType.IDR:
-            self._restart()
+            self.restart()
         shown = self._shown_fields(header, sps, is_reference=slice_nal[0] & 0x60 != 0)
         later = shown - self._decoded_fields
         if self._origin_fields is None or abs(later - self._origin_fields) > _MAX_REORDER_FIELDS:

@@ -11,7 +11,7 @@ from vstream.h264.order import PictureOrder
 from vstream.sources.annexb import describe
 from vstream.sources.base import AccessUnit, DueUnit, Sink
 from vstream.sources.gate import KeyframeGate
-from vstream.sources.pace import AHEAD_US, MAX_LAG_US, PacedSource
+from vstream.sources.pace import MAX_LAG_US, PacedSource
 from vstream.sources.track_time import TrackClock
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 _OPTIONS = {"protocol_whitelist": "file"}
 # AVI stores no presentation times and counts fields; what FFmpeg makes of that is wrong with B-pictures.
 _WITHOUT_SHOWN_TIMES = frozenset({"avi"})
+# Slower than any time-lapse, and faster than any camera: such rates come from damaged files.
+_MIN_FPS, _MAX_FPS = 0.01, 300.0
 
 
 def holds_h264(path: str) -> bool:
@@ -42,14 +44,19 @@ def holds_h264(path: str) -> bool:
                 return False
             if _track(container) is not None:
                 return True
-            found = ", ".join(sorted({stream.codec_context.name for stream in container.streams.video})) or "no video"
+            found = ", ".join(sorted(map(_codec, container.streams.video))) or "no video"
     except (av.FFmpegError, OSError, ValueError):
         return False
     raise NoVideoError(f"{path} holds {found}, not H.264; give a file with an H.264 track")
 
 
 def _track(container: "InputContainer") -> "VideoStream | None":
-    return next((stream for stream in container.streams.video if stream.codec_context.name == "h264"), None)
+    return next((stream for stream in container.streams.video if _codec(stream) == "h264"), None)
+
+
+def _codec(stream: "VideoStream") -> str:
+    """FFmpeg's name of the codec; there is no context where it knows none."""
+    return stream.codec_context.name if stream.codec_context is not None else "an unknown codec"
 
 
 class TimedPicture(NamedTuple):
@@ -89,7 +96,7 @@ class ContainerSource(PacedSource):
             try:
                 container = av.open(f"file:{self._path}", options=_OPTIONS)
             except (av.FFmpegError, OSError) as error:
-                raise SourceError(f"{self._path} cannot be read: {error}; give a readable file with H.264") from error
+                raise self._unreadable(error) from error
             has_played = False
             with container:
                 pictures = self._pictures(container)
@@ -104,20 +111,23 @@ class ContainerSource(PacedSource):
     def _near(self, first: TimedPicture, others: Iterator[TimedPicture]) -> Iterator[DueUnit]:
         """Give the first picture, and those of the others that are due soon, with their times."""
         began_us = self._beginning(first.decoded_us)
-        near_us = monotonic_us() + AHEAD_US
-        for data, decoded_us, shown_us in itertools.chain([first], others):
-            yield DueUnit(began_us + decoded_us, AccessUnit(data, began_us + shown_us))
-            if began_us + decoded_us >= near_us:
-                return
+        return self._soon(
+            DueUnit(began_us + decoded_us, AccessUnit(data, began_us + shown_us))
+            for data, decoded_us, shown_us in itertools.chain([first], others)
+        )
+
+    def _unreadable(self, error: Exception) -> SourceError:
+        return SourceError(f"{self._path} cannot be read: {error}; give a readable file with H.264")
 
     def _pictures(self, container: "InputContainer") -> Iterator[TimedPicture]:
         """Read the file once, and move the beginning of the next loop to its end."""
         track = _track(container)
         if track is None:
             raise NoVideoError(f"{self._path} holds no H.264 any more; give a file with an H.264 track")
-        rate = track.guessed_rate
+        self._order.restart()
         tells_shown = container.format.name not in _WITHOUT_SHOWN_TIMES
-        clock = TrackClock(float(track.time_base or 0), float(rate) if rate else self._fps)
+        rate = float(track.guessed_rate or 0)
+        clock = TrackClock(float(track.time_base or 0), rate if _MIN_FPS <= rate <= _MAX_FPS else self._fps)
         for packet in self._packets(container, track):
             picture = describe(bytes(packet))
             if picture is None or not self._gate.admit([picture]):
@@ -143,12 +153,15 @@ class ContainerSource(PacedSource):
         import av
         from av.bitstream import BitStreamFilterContext
 
-        to_annexb = BitStreamFilterContext("h264_mp4toannexb", track)
+        try:
+            to_annexb = BitStreamFilterContext("h264_mp4toannexb", track)
+        except av.FFmpegError as error:
+            raise self._unreadable(error) from error
         try:
             for packet in container.demux(track):
                 # The last packet is empty and flushes decoders; a bitstream filter takes None for that.
                 if packet.size:
                     yield from to_annexb.filter(packet)
-        except av.FFmpegError as error:
+        except (av.FFmpegError, IndexError) as error:  # the latter where PyAV finds a track that was not there at first
             # A file that is cut off plays as far as it goes.
             log.warning("%s is damaged and played up to there: %s", self._path, error)

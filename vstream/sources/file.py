@@ -4,7 +4,7 @@ import itertools
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from vstream.sources.annexb import AccessUnitAssembler
 from vstream.sources.base import AccessUnit, DueUnit, Sink, Source
 from vstream.sources.detect import HEAD_BYTES, begins_as_annexb, holds_sps
 from vstream.sources.gate import KeyframeGate
-from vstream.sources.pace import AHEAD_US, FrameClock, PacedSource
+from vstream.sources.pace import FrameClock, PacedSource
 
 log = logging.getLogger(__name__)
 
@@ -119,27 +119,32 @@ class FileSource(PacedSource):
 
     def _near(self, file: FileIO, first: TimedPicture, others: Iterator[TimedPicture]) -> Iterator[DueUnit]:
         """Give the first picture, and those of the others that are due soon, with their times."""
-        clock, planned_us, began = self._clock, monotonic_us(), file.tell()
-        for data, time, sps in itertools.chain([first], others):
+        began = file.tell()
+        yield from self._soon(self._timed(itertools.chain([first], others), monotonic_us()))
+        _fetch(file, max(file.tell() - began, _READ_BYTES))
+
+    def _timed(self, pictures: Iterable[TimedPicture], planned_us: int) -> Iterator[DueUnit]:
+        """Give each picture the time at which it is due, the first no earlier than it is planned."""
+        clock = self._clock
+        for data, time, sps in pictures:
             if sps is not None and clock.take_rate(sps.fps):
                 log.info("%s plays at the %.4g frames/s that it names", self.name, clock.fps)
             due_us = clock.next_us(time.duration_fields, planned_us)
             yield DueUnit(due_us, AccessUnit(data, due_us + clock.span_us(time.shown_later_fields)))
-            if due_us >= planned_us + AHEAD_US:
-                _fetch(file, max(file.tell() - began, _READ_BYTES))
-                return
 
     def _pictures(self, file: FileIO) -> Iterator[TimedPicture]:
         """Read the file from its beginning to its end."""
         assembler, gate, order = AccessUnitAssembler(), self._gate, self._order
         buffer = bytearray(_READ_BYTES)
         file.seek(0)
+        order.restart()
         with memoryview(buffer) as view:
             while read_bytes := self._read(file, buffer):
                 pictures = assembler.feed(view[:read_bytes])
                 if assembler.lost:
                     assembler.lost = False
                     gate.close()
+                    order.restart()
                 for picture in gate.admit(pictures):
                     yield TimedPicture(picture.data, order.follow(*picture), order.sps)
         for picture in gate.admit(assembler.flush()):

@@ -1,7 +1,7 @@
 """Gives pictures their times and waits for them, on CLOCK_MONOTONIC."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from vstream._fastpath import Pacer
 from vstream.clock import monotonic_us
@@ -14,6 +14,9 @@ MAX_LAG_US = 100_000
 # So far ahead of their time pictures are read and handed over, so that most code runs once for several of them: after
 # each wait the processor's caches are cold, and then it costs a multiple.
 AHEAD_US = 1_000_000
+# A file may claim any number of pictures for that time.
+AHEAD_LIMIT_BYTES = 8 << 20
+_AHEAD_LIMIT_PICTURES = 600
 
 
 class FrameClock:
@@ -96,6 +99,17 @@ class PacedSource:
     def set_keyframe_interval(self, frames: int) -> bool:
         """Refuse: what was encoded elsewhere has its keyframes where they are."""
         return False
+
+    @staticmethod
+    def _soon(units: Iterable[DueUnit]) -> Iterator[DueUnit]:
+        """Give the first, and those after it that are due soon, as far as memory allows."""
+        until_us = monotonic_us() + AHEAD_US
+        size_bytes = 0
+        for number, one in enumerate(units, 1):
+            yield one
+            size_bytes += len(one.unit.data)
+            if one.due_us >= until_us or size_bytes >= AHEAD_LIMIT_BYTES or number >= _AHEAD_LIMIT_PICTURES:
+                return
 
     def _hand_over(self, units: Iterable[DueUnit], sink: Sink) -> int:
         """Hand over each when it is due, or all to one who keeps the time; gives by how much that moved them."""

@@ -143,6 +143,7 @@ class StdinSource(PacedSource):
         """Skip to the next keyframe after a picture was lost."""
         self._assembler.lost = False
         self._gate.close()
+        self._order.restart()
         if self._assembler.continued and self._takes_early:
             self._takes_early = False
             log.warning("Standard input pauses inside pictures: each is sent when the next one begins")
