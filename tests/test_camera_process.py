@@ -88,7 +88,7 @@ def test_what_the_server_asks_for_reaches_it(running: Callable[[str], Program]) 
     """)
     source, begun = camera(program), threading.Event()
     thread = threading.Thread(target=source.run, args=(lambda unit: begun.set(),), daemon=True)
-    assert not source.request_keyframe()
+    assert source.request_keyframe(), "its first picture will be one"
     thread.start()
     assert begun.wait(LIMIT_S)
     assert source.request_keyframe()

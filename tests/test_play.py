@@ -134,6 +134,20 @@ def test_what_is_late_moves_and_all_behind_it() -> None:
         line.close()
 
 
+def test_what_is_late_moves_once_whatever_is_described_behind_it() -> None:
+    """New parameter sets are waited for, and what was planned behind them knows of no delay."""
+    with sending() as sender:
+        fed = stream()
+        viewer = joined(fed, sender.viewer())
+        other = [annexb(OTHER_SPS, PPS) + keyframe(2), picture(3)]
+        units = due([*pictures(2), *other], monotonic_us() - 2 * LAG_LIMIT_US)
+        moved_us = fed.play(units, pacer())
+        assert 2 * LAG_LIMIT_US <= moved_us < 3 * LAG_LIMIT_US
+        stamps = [int.from_bytes(packet[4:8]) for packet in viewer.rest() if packet[1] & 0x80]
+        steps_us = [(later - one) % 2**32 * 100 // 9 for one, later in itertools.pairwise(stamps)]
+        assert steps_us == pytest.approx([STEP_US] * 3, abs=50)
+
+
 def test_late_within_the_limit_does_not_move() -> None:
     fed = stream()
     assert fed.play(due(pictures(3), monotonic_us() - LAG_LIMIT_US // 2, 0), pacer()) == 0

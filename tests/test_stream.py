@@ -67,6 +67,18 @@ def test_a_backlog_at_joining_is_told() -> None:
         assert told == [True]
 
 
+def test_it_goes_on_with_a_recovery_point_where_there_are_no_other_keyframes() -> None:
+    """As with intra refresh, or where groups of pictures are open: the only IDR picture is the first."""
+    fed = stream()
+    recovery_point = annexb(b"\x06\x06\x01\xc4\x80") + picture(2)
+    fed.publish(AccessUnit(keyframe(0), 0))
+    fed.interrupted()
+    fed.publish(AccessUnit(picture(1), 0))
+    assert fed.fanout.units == 1
+    fed.publish(AccessUnit(recovery_point, 0))
+    assert (fed.fanout.units, fed.fanout.keyframes) == (2, 2)
+
+
 def test_its_clocks_tell_one_instant() -> None:
     fed, line = stream(), Line()
     captured_us = monotonic_us()

@@ -28,6 +28,9 @@ class Train:
 
     @property
     def packet_count(self) -> int: ...
+    def postpone(self, by_us: int) -> None:
+        """Make its timestamp later, while nobody was given it yet."""
+
     def packets(self) -> list[bytes]:
         """Each RTP packet, header included, in sending order."""
 

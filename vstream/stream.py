@@ -10,7 +10,7 @@ from vstream import sdp
 from vstream._fastpath import Fanout, Pacer, Packetizer, TcpWriter, Train, UdpWriter, split
 from vstream.clock import monotonic_us, ntp_now
 from vstream.errors import H264Error
-from vstream.h264 import NalType, Sps, parse_sps
+from vstream.h264 import NalType, Sps, has_recovery_point, parse_sps
 from vstream.histogram import Histogram
 from vstream.keyframes import KeyframeRequests
 from vstream.rtp import rtp_timestamp
@@ -95,7 +95,7 @@ class Stream(Player):
     def publish(self, unit: AccessUnit) -> None:
         """Send one access unit to every viewer; on the source's thread, which waits for nobody."""
         handed_us = monotonic_us()
-        train = self._packetize(unit)
+        train = self._packetize(unit.data, unit.pts_us)
         if train is None:
             return
         if self._packetizer.generation != self._generation:
@@ -117,15 +117,17 @@ class Stream(Player):
         ready: list[_ReadyTrain] = []
         for due_us, unit in units:
             begun_us = monotonic_us()
-            train = self._packetize(unit)
+            train = self._packetize(unit.data, unit.pts_us + moved_us)
             if train is None:
                 continue
             if self._packetizer.generation != self._generation:
                 # What is described is not to be ahead of what is sent.
-                moved_us += self._play_ready(ready, pacer)
+                moved_now_us = self._play_ready(ready, pacer)
+                train.postpone(moved_now_us)
+                moved_us += moved_now_us
                 ready = []
                 self._renew_description()
-            ready.append(_ReadyTrain(due_us, train, monotonic_us() - begun_us))
+            ready.append(_ReadyTrain(due_us + moved_us, train, monotonic_us() - begun_us))
         return moved_us + self._play_ready(ready, pacer)
 
     def _play_ready(self, ready: list[_ReadyTrain], pacer: Pacer) -> int:
@@ -144,13 +146,13 @@ class Stream(Player):
                 self.on_backlog()
         return moved_us
 
-    def _packetize(self, unit: AccessUnit) -> Train | None:
+    def _packetize(self, data: bytes | bytearray | memoryview, pts_us: int) -> Train | None:
         """None where nothing of it is to be sent."""
         if self._awaits_keyframe:
-            if not _is_keyframe(unit):
+            if not _is_keyframe(data):
                 return None
             self._awaits_keyframe = False
-        return self._packetizer.packetize(unit.data, rtp_timestamp(unit.pts_us, self._timestamp_offset))
+        return self._packetizer.packetize(data, rtp_timestamp(pts_us, self._timestamp_offset))
 
     def _renew_description(self) -> None:
         self._generation = self._packetizer.generation
@@ -265,8 +267,14 @@ class Stream(Player):
             )
 
 
-def _is_keyframe(unit: AccessUnit) -> bool:
-    return any(unit.data[start] & 0x1F == NalType.IDR for start, _ in split(unit.data))
+def _is_keyframe(data: bytes | bytearray | memoryview) -> bool:
+    """Whether decoding can start here, as a `Train` tells it."""
+    with memoryview(data) as view:
+        return any(
+            view[start] & 0x1F == NalType.IDR
+            or (view[start] & 0x1F == NalType.SEI and has_recovery_point(bytes(view[start : start + length])))
+            for start, length in split(data)
+        )
 
 
 def _nobody_flushes() -> None:

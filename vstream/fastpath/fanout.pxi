@@ -33,7 +33,7 @@ cdef class Fanout:
     cdef int64_t history_us
     cdef readonly uint64_t units, unit_bytes, keyframes
     cdef totals_t totals
-    cdef uint32_t delays[DELAY_STEPS]
+    cdef uint64_t delays[DELAY_STEPS]
     cdef int64_t worst_delay_us
     cdef readonly int64_t newest_us
     cdef set writers  # holds what the arrays above point into

@@ -186,6 +186,9 @@ cdef class Train:
     def packet_count(self):
         return self.c.packet_count
 
+    def postpone(self, int64_t by_us):
+        train_postpone(self.c, <uint32_t>(by_us * CLOCK_RATE_HZ // 1000000))
+
     def packets(self):
         cdef const char *plain = <const char *>self.c.plain
         cdef uint32_t *offsets = self.c.offsets

@@ -100,7 +100,9 @@ class CameraProcess:
                 child.end.shutdown(socket.SHUT_RD)
 
     def request_keyframe(self) -> bool:
-        return self._send({"do": "keyframe"})
+        """Ask for one; a process that is yet to start begins with one anyway."""
+        self._send({"do": "keyframe"})
+        return True
 
     def set_bitrate(self, bitrate_bps: int) -> bool:
         self._setup = replace(self._setup, video=replace(self._setup.video, bitrate_bps=bitrate_bps))
