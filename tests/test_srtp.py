@@ -132,6 +132,20 @@ def test_a_long_pause_confuses_no_receiver(sender: Sender) -> None:
     assert [sequence(packet) for packet in first + again] == list(range(1, 1 + len(first + again)))
 
 
+@pytest.mark.parametrize("dropped", [0, 1, 45])
+def test_whatever_was_dropped_for_it_confuses_no_receiver(dropped: int, sender: Sender) -> None:
+    """Beyond 32,768 missing numbers it could not tell how often they wrapped: it sees that one is missing, if any."""
+    viewer, by = sender.encrypted(context()), receiver()
+    publish(sender, sender.trains.keyframe())
+    sender.fanout.interrupt()
+    publish(sender, *(sender.trains.picture(1_300_000) for _ in range(dropped)))
+    publish(sender, sender.trains.keyframe(), sender.trains.picture())
+    numbers = [sequence(packet) for packet in opened(viewer, by)]
+    missing = set(range(1, 1 + numbers[-1])) - set(numbers)
+    assert len(missing) == min(1, dropped)
+    assert numbers == sorted(numbers)
+
+
 def test_pictures_that_are_sent_again_after_a_pause_are_new_packets(sender: Sender) -> None:
     viewer, by = sender.encrypted(context()), receiver()
     publish(sender, sender.trains.keyframe())

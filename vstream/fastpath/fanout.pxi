@@ -152,8 +152,11 @@ cdef class Fanout:
         cdef uint32_t packet = 0
         cdef uint32_t run = 0
         cdef uint32_t begun = queue_at(&udp.flow.queue, 0).packet if udp.flow.queue.count else 0
+        cdef bint resumes = udp.flow.awaiting_keyframe and not udp.flow.queue.count
         if not flow_admits(&udp.flow, train, train.plain_bytes, begun):
             return
+        if resumes and udp.srtp != NULL:
+            udp.srtp.resuming = True
         if udp.flow.queue.count or udp.srtp != NULL:  # what is encrypted leaves as backlogs do, each viewer's by itself
             udp_queue(udp, train, 0)
             return

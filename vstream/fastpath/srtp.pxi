@@ -29,6 +29,7 @@ cdef struct srtp_t:
     cryptor_t rtcp_in
     uint32_t tag_bytes
     bint joining  # the next train begins where the last one that was sent ended
+    bint resuming  # what was dropped before the next train is to leave a gap of one number
     uint64_t shift  # from a packet's sequence number to the viewer's
     uint64_t next_index
     uint32_t rtcp_index
@@ -133,14 +134,18 @@ cdef bint seal_run(srtp_t *srtp, const train_t *train, run_t run, uint8_t *to) n
     """Encrypt a run of packets, back to back.
 
     Each viewer has sequence numbers of its own, which begin low and go on without a gap after a pause, for a receiver
-    tells from them alone how often they wrapped (RFC 3711 section 3.3.1). A packet that is sealed again, as it could
-    not be sent, is the same again; no index ever stands for two packets.
+    tells from them alone how often they wrapped (RFC 3711 section 3.3.1); what was dropped before a keyframe, however
+    much, leaves a gap of one. A packet that is sealed again, as it could not be sent, is the same again; no index ever
+    stands for two packets.
     """
     cdef uint64_t number = train.first_sequence + run.first, index
     cdef uint32_t i, length
     if srtp.joining:
         srtp.joining = False
         srtp.shift = number - srtp.next_index
+    elif srtp.resuming and number - srtp.shift > srtp.next_index:
+        srtp.shift = number - srtp.next_index - 1
+    srtp.resuming = False
     for i in range(run.first, run.first + run.count):
         length = train.offsets[i + 1] - train.offsets[i]
         index = train.first_sequence + i - srtp.shift
