@@ -1,6 +1,9 @@
 """One RTSP connection of a running server: what it asks, refuses to read or breaks is its own trouble alone."""
 
 import contextlib
+import errno
+import logging
+import os
 import re
 import socket
 
@@ -10,6 +13,7 @@ from tests.access_units import number_in
 from tests.e2e.viewer import Viewer
 from tests.network import reset_on_close
 from tests.served import Served, served
+from vstream.config import Settings
 from vstream.stream import Stream
 
 ASK_AHEAD = b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"
@@ -47,6 +51,37 @@ def test_a_viewer_that_reads_none_of_its_answers_is_closed_alone(last: str) -> N
                     viewer.send("PLAY")
             viewer.wait_for_close()
         assert_others_are_served(running)
+
+
+def test_who_reads_a_picture_larger_than_its_limit_is_answered_behind_it() -> None:
+    with served(settings=Settings(rtsp_queue_bytes=65536)) as running:
+        running.keyframe()
+        with Viewer(running.url, receive_buffer_bytes=4096).play("tcp") as viewer:
+            units = viewer.units()
+            next(units)
+            running.keyframe(8_000_000)
+            assert viewer.ask("OPTIONS").status == 200
+            assert number_in(next(units).units) == 1
+
+
+def test_a_reset_viewer_is_not_said_to_leave_its_answers_unread(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with served() as running:
+        running.keyframe()
+        with Viewer(running.url).play("tcp") as viewer:
+            running.keyframes_until_one_is_sent()
+            connection = next(iter(running.server._connections))
+
+            def reset_and_ask() -> None:
+                viewer.reset()
+                while not connection.writer.error:
+                    running.keyframe()
+                connection.take_rtsp(ASK_AHEAD)
+
+            running.on_loop(reset_and_ask)
+        (record,) = [record for record in caplog.records if record.message.startswith("Connection closed")]
+    assert record.levelno == logging.DEBUG
+    assert os.strerror(errno.ECONNRESET) in record.message or os.strerror(errno.EPIPE) in record.message
 
 
 def test_what_fails_in_one_request_ends_that_connection_alone(

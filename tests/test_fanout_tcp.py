@@ -16,6 +16,8 @@ from tests.interleaved import SMALLEST_BUFFER_BYTES, Line
 from vstream._fastpath import Fanout, Train
 
 OpenLine = Callable[..., Line]
+ANSWERS_BYTES = 65536
+"""The room that answers have behind media."""
 
 
 @pytest.fixture
@@ -221,9 +223,24 @@ def test_answers_wait_their_turn_and_are_bounded(fanout: Fanout, trains: Trains,
     answers = [answer(str(number)) for number in range(10_000)]
     written = [text for text in answers if line.writer.write(text)]
     assert 10 < len(written) < len(answers)
-    assert line.writer.queued_bytes <= 30_000
+    assert line.writer.queued_bytes <= 30_000 + ANSWERS_BYTES
     assert line.numbers() == [0]
     assert line.received.answers == written
+
+
+def test_answers_have_room_behind_a_picture_larger_than_the_limit(
+    fanout: Fanout, trains: Trains, open_line: OpenLine
+) -> None:
+    line = open_line(limit_bytes=30_000, send_buffer_bytes=SMALLEST_BUFFER_BYTES)
+    fanout.join_tcp(line.writer, channel=0, cached=False)
+    publish(fanout, trains.keyframe(100_000))
+    room_bytes = line.writer.queued_bytes + ANSWERS_BYTES
+    answers = [answer(str(number)) for number in range(10_000)]
+    written = [text for text in answers if line.writer.write(text)]
+    assert room_bytes - len(answers[-1]) < line.writer.queued_bytes <= room_bytes
+    assert line.numbers() == [0]
+    assert line.received.answers == written
+    assert line.writer.write(answers[0]), "there is room again"
 
 
 def test_the_event_loop_is_armed_only_while_the_socket_is_full(

@@ -130,6 +130,8 @@ class TcpWriter(Writer):
     def write(self, data: bytes, *, verbatim: bool = False) -> bool:
         """Queue bytes behind all that is queued and write what the socket takes; False where they do not fit.
 
+        They fit into the queue's limit or, behind media that fills it, into 64 KiB beyond it.
+
         `verbatim` is for what is a WebSocket frame already.
         """
 

@@ -3,6 +3,7 @@
 cdef enum:
     VECTORS = 32  # queue entries a sendmsg
     TLS_RECORD_BYTES = 16384  # the most that one TLS record carries (RFC 8446 section 5.1)
+    ANSWERS_BYTES = 65536  # what answers and RTCP may take of the queue, however much media is before them
 
 
 cdef struct tcp_t:
@@ -115,6 +116,22 @@ cdef void tcp_push(tcp_t *tcp, entry_t entry) noexcept nogil:
         flow_lost(&tcp.flow)
 
 
+cdef bint tcp_admits_answer(tcp_t *tcp, uint32_t length) noexcept nogil:
+    """Whether an answer or RTCP fits: into the limit, or into the room that no media takes.
+
+    One picture larger than the limit fills an idle viewer's queue; its answers wait behind that, and are not lost.
+    """
+    cdef queue_t *queue = &tcp.flow.queue
+    cdef uint64_t answers_bytes = length
+    cdef uint32_t i
+    if queue.bytes + length <= tcp.flow.limit_bytes + tcp.flow.allowance_bytes:
+        return True
+    for i in range(queue.count):
+        if queue_at(queue, i).train == NULL:
+            answers_bytes += queue_at(queue, i).length
+    return answers_bytes <= ANSWERS_BYTES
+
+
 cdef void tcp_deliver(tcp_t *tcp, train_t *train, bint replayed) noexcept nogil:
     """Queue a train and, where nothing is before it, write it. The fanout's lock is held."""
     cdef const framed_t *framed = train_framed(train, tcp.channel, tcp.websocket)
@@ -183,8 +200,7 @@ cdef class TcpWriter(Writer):
         length += header
         with nogil:
             pthread_mutex_lock(&self.c.lock)
-            fits = self.c.fd >= 0 and not self.c.flow.error
-            fits = fits and self.c.flow.queue.bytes + length <= self.c.flow.limit_bytes + self.c.flow.allowance_bytes
+            fits = self.c.fd >= 0 and not self.c.flow.error and tcp_admits_answer(&self.c, length)
             if fits:
                 tcp_push(&self.c, entry_t(NULL, copy, length, 0, True))
                 tcp_flush(&self.c)

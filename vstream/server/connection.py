@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -312,7 +313,7 @@ class Connection:
         except HttpError as error:
             log.info("HTTP request refused: %d", error.status, extra={"address": str(self.peer)})
             _count(error.status)
-            self._write(self._host.tunnels.refused(request, error))
+            self.write(self._host.tunnels.refused(request, error))
             self.wind_up("it opens no tunnel")
         else:
             self._take(rest)
@@ -338,7 +339,7 @@ class Connection:
 
     def _respond(self, response: Response) -> None:
         _count(response.status)
-        self._write(response.encode())
+        self.write(response.encode())
 
     def _answer(self, request: Request) -> None:
         now_s = self._asked_s = time.monotonic()
@@ -391,8 +392,13 @@ class Connection:
         if session is not None and session in self._viewers:
             self._viewers[session].heard(frame.payload)
 
-    def _write(self, data: bytes) -> None:
-        if not self.writer.write(data):
+    def write(self, data: bytes, *, verbatim: bool = False) -> None:
+        """Queue an answer, or close where there is no room for it or nobody is left to read it."""
+        if self.writer.write(data, verbatim=verbatim):
+            return
+        if self.writer.error:
+            self._close(os.strerror(self.writer.error))
+        else:
             self._close("it does not read its answers", level=logging.WARNING)
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:

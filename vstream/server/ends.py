@@ -30,6 +30,9 @@ class Line(Protocol):
     def hear(self, frame: InterleavedFrame) -> None:
         """Take one interleaved frame."""
 
+    def write(self, data: bytes, *, verbatim: bool = False) -> None:
+        """Queue what answers the peer, as it is or as RTSP; close where that cannot be written."""
+
     def give_up(self, error: RtspError) -> None:
         """Answer with an error, then close."""
 

@@ -22,8 +22,8 @@ class WebSocketEnd:
         if received.is_closed:
             self._last_reply += received.reply
             self.owner.wind_up("the client closed its WebSocket")
-        elif not self.owner.writer.write(received.reply, verbatim=True):
-            self.owner.close("it does not read its answers")
+        else:
+            self.owner.write(received.reply, verbatim=True)
 
     def farewell(self) -> bytes:
         last, self._last_reply = self._last_reply or self._websocket.farewell(), b""
