@@ -10,6 +10,7 @@ from vstream.config.kinds import shown
 from vstream.config.settings import SETTINGS, Setting
 from vstream.errors import ConfigError
 from vstream.service import Service
+from vstream.stamp import Stamp, stamp_of
 
 LOOK_INTERVAL_S = 2.0
 
@@ -22,17 +23,21 @@ class Reloader:
     def __init__(self, loaded: Loaded, service: Service) -> None:
         self._loaded = loaded
         self._service = service
-        self._stamp = _stamp(loaded.config_file)
+        self._loaded_stamp = self._looked_stamp = _stamp(loaded.config_file)
 
     def look(self) -> None:
-        """Reload where the file of settings is another than at the last look; one that is gone changes nothing."""
-        stamp = _stamp(self._loaded.config_file)
-        if stamp is not None and stamp != self._stamp:
+        """Reload where the file of settings changed and was the same at two looks; one that is gone changes nothing.
+
+        A file that is being written may read as settings that nobody meant, such as those without a password.
+        """
+        stamp, before = _stamp(self._loaded.config_file), self._looked_stamp
+        self._looked_stamp = stamp
+        if stamp is not None and stamp == before and stamp != self._loaded_stamp:
             self.reload()
 
     def reload(self) -> None:
         """Read flags, environment and file again and take on what can change; wrong settings change nothing."""
-        self._stamp = _stamp(self._loaded.config_file)
+        self._loaded_stamp = _stamp(self._loaded.config_file)
         try:
             loaded = load_settings(self._loaded.flags, config_file=self._loaded.config_file)
         except ConfigError as error:
@@ -87,12 +92,8 @@ def _in_words(settings: Settings, setting: Setting) -> str:
     return f"{setting.environment}={value}"
 
 
-def _stamp(path: Path | None) -> tuple[int, int, int] | None:
-    """What tells one state of a file from another, also where a link is pointed at another file."""
-    if path is None:
-        return None
+def _stamp(path: Path | None) -> Stamp | None:
     try:
-        found = path.stat()
+        return stamp_of(path) if path is not None else None
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino, found.st_size

@@ -36,6 +36,11 @@ class Access:
         else:
             self._passwords.take(settings)
 
+    @property
+    def asks_for_password(self) -> bool:
+        """Whether who connects has to log in."""
+        return self._passwords is not None
+
     def admits(self, peer: Endpoint, now_s: float) -> bool:
         """Whether the connection may stay open; a refused one is noted."""
         if self._networks and not contains(self._networks, peer.host):

@@ -197,6 +197,11 @@ class Connection:
         """Close now; sessions that still live end."""
         self._close(reason)
 
+    def close_without_session(self, reason: str) -> None:
+        """Close now unless there is a session, which may be another connection's where this brings its requests."""
+        if not self._owner.sessions:
+            self._close(reason)
+
     @_contained
     def _handle(self, events: int) -> None:
         if events & WRITABLE:

@@ -21,6 +21,10 @@ class Line(Protocol):
     is_encrypted: bool
     has_more: bool
 
+    @property
+    def sessions(self) -> int:
+        """How many sessions were made there and live."""
+
     def become(self, end: "TunnelEnd") -> None:
         """From here on leave to `end` what comes from the socket."""
 

@@ -109,11 +109,18 @@ class RtspServer:
         )
 
     def apply(self, settings: Settings) -> None:
-        """Take on other limits and other rules of access, for all that begins from now on; ports stay."""
+        """Take on other limits and other rules of access, for all that begins from now on; ports stay.
+
+        Where nobody had to log in and now everybody has, who has no session has to come again.
+        """
+        was_open = not self.access.asks_for_password
         self._take_limits(settings)
         self._connections.limit(_connections_limit(settings), settings.rtsp_max_connections_per_address)
         self.access.apply(settings)
         self.tunnels.apply(settings)
+        if was_open and self.access.asks_for_password:
+            for connection in self._connections:
+                connection.close_without_session("a password is wanted now")
 
     def _take_limits(self, settings: Settings) -> None:
         self.limits = Limits(
