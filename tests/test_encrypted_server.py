@@ -1,6 +1,7 @@
 """The RTSPS port of a whole server over loopback: what it serves, whom it refuses, what it reads again."""
 
 import contextlib
+import errno
 import os
 import shutil
 import socket
@@ -21,9 +22,11 @@ from tests.certificates import Pair
 from tests.e2e.viewer import Viewer
 from tests.network import wait_until
 from tests.served import Served, served
+from vstream._fastpath import TlsContext
 from vstream.config import Settings
 from vstream.counters import counters
 from vstream.errors import ConfigError
+from vstream.server import certificate as certificate_module
 from vstream.server import rtsp_server
 from vstream.server.certificate import Certificate
 from vstream.server.sockets import tune_connection
@@ -239,6 +242,30 @@ def test_a_certificate_that_changes_is_shown_to_newcomers(tmp_path: Path, caplog
         running.picture()
         units = viewer.units()
         assert [number_in(next(units).units) for _ in range(2)] == [0, 1]
+
+
+def test_a_key_that_becomes_readable_a_moment_later_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a hook copies the key first and then gives it to the server: that is no newer file."""
+    pair, other = certificates.make(tmp_path), certificates.make(tmp_path, "other")
+    certificate = Certificate(str(pair.certificate), str(pair.key))
+    first = certificate.context()
+    for new, old in zip(other, pair, strict=True):
+        new.replace(old)
+    with monkeypatch.context() as patched:
+        patched.setattr(certificate_module, "TlsContext", refuse_to_read)
+        assert certificate.context() is first
+    changed_ns = pair.key.stat().st_ctime_ns
+
+    def chmod() -> bool:
+        pair.key.chmod(0o600)
+        return pair.key.stat().st_ctime_ns != changed_ns
+
+    wait_until(chmod, "the file system's next tick")
+    assert certificate.context() is not first
+
+
+def refuse_to_read(certificate: str, key: str) -> TlsContext:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), key)
 
 
 def started(running: Served) -> Served:

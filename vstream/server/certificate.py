@@ -5,8 +5,7 @@ from pathlib import Path
 
 from vstream._fastpath import TlsContext
 from vstream.errors import ConfigError
-
-_Stamp = tuple[tuple[int, int, int], ...]
+from vstream.stamp import Stamp, stamp_of
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +44,10 @@ class Certificate:
         certificate, key = map(str, self._paths)
         try:
             self._context = TlsContext(certificate, key)
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             log.warning("The changed certificate is not used, the one before stays: %s", error)
         else:
             log.info("New certificate in use: %s", certificate)
 
-    def _look(self) -> _Stamp:
-        found = (path.stat() for path in self._paths)
-        return tuple((status.st_mtime_ns, status.st_ino, status.st_size) for status in found)
+    def _look(self) -> tuple[Stamp, ...]:
+        return tuple(map(stamp_of, self._paths))
