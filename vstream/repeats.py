@@ -20,6 +20,7 @@ def extra_fields(record: logging.LogRecord) -> dict[str, object]:
 @dataclass(slots=True)
 class _Kind:
     first: logging.LogRecord
+    begun_s: float  # of the monotonic clock; the wall clock may be set back meanwhile
     lines: int = 1
     held_back: int = 0
 
@@ -40,8 +41,9 @@ class Repeats(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         self._handler.acquire()
         try:
-            self._sum_up(record.created - WINDOW_S)
-            return record.levelno < logging.WARNING or self._admits(record)
+            now_s = time.monotonic()
+            self._sum_up(now_s - WINDOW_S)
+            return record.levelno < logging.WARNING or self._admits(record, now_s)
         finally:
             self._handler.release()
 
@@ -53,11 +55,11 @@ class Repeats(logging.Filter):
         finally:
             self._handler.release()
 
-    def _admits(self, record: logging.LogRecord) -> bool:
+    def _admits(self, record: logging.LogRecord, now_s: float) -> bool:
         key = _key(record)
         kind = self._kinds.get(key)
         if kind is None:
-            self._kinds[key] = _Kind(record)
+            self._kinds[key] = _Kind(record, now_s)
             if len(self._kinds) > KINDS_LIMIT:
                 self._write(self._kinds.popitem(last=False)[1])
             return True
@@ -70,7 +72,7 @@ class Repeats(logging.Filter):
     def _sum_up(self, begun_before_s: float) -> None:
         while self._kinds:
             key, oldest = next(iter(self._kinds.items()))
-            if oldest.first.created > begun_before_s:
+            if oldest.begun_s > begun_before_s:
                 return
             self._kinds.pop(key, None)
             self._write(oldest)
