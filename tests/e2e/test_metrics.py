@@ -121,6 +121,17 @@ def test_a_stream_that_nobody_watches_has_every_series(server: Server, operator:
     assert metrics["auth_failures_total{reason=credentials}"] == 0
 
 
+def test_a_viewer_who_comes_again_makes_no_new_series(server: Server, operator: Operator) -> None:
+    """A recorder that connects anew each minute would make tens of thousands a month."""
+    seen: set[frozenset[str]] = set()
+    for _ in range(2):
+        wait_until(lambda: operator.metrics()["active_clients{transport=udp}"] == 0, "nobody else")
+        with Viewer(server.url).play("udp") as viewer:
+            next(viewer.units())
+            seen.add(frozenset(name for name in operator.metrics() if name.startswith("viewer_info")))
+    assert seen == {frozenset({"viewer_info{address=127.0.0.1,transport=udp,viewer=1}"})}
+
+
 def test_viewers_by_multicast_are_counted_and_what_they_share_is_counted_once(clip: Path) -> None:
     operator = Operator()
     group = f"239.255.{random.randrange(256)}.{random.randrange(256)}/{free_udp_pair()}/1"

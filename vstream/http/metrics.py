@@ -141,11 +141,8 @@ class ServiceMetrics(Collector):
         for viewer in viewers:
             place = self._places.get(viewer.number)
             if place is not None:
-                who = {
-                    "number": str(viewer.number),
-                    "address": viewer.peer.host,
-                    "transport": viewer.carrier.name.lower(),
-                }
+                # Not its number, which rises for ever: each viewer would make a series of its own.
+                who = {"address": viewer.peer.host, "transport": viewer.carrier.name.lower()}
                 info.add_metric([str(place)], who)
         yield info
         yield self._worst(
