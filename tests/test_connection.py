@@ -6,14 +6,18 @@ import logging
 import os
 import re
 import socket
+import time
+from types import SimpleNamespace
 
 import pytest
 
 from tests.access_units import number_in
 from tests.e2e.viewer import Viewer
-from tests.network import reset_on_close
+from tests.network import read_to_end, reset_on_close
 from tests.served import Served, served
 from vstream.config import Settings
+from vstream.server import connection as connection_module
+from vstream.server.audit import LINES_A_SECOND
 from vstream.stream import Stream
 
 ASK_AHEAD = b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"
@@ -176,6 +180,33 @@ def test_bytes_that_are_no_request_are_answered_then_the_connection_is_closed() 
                 answer += data
             assert answer.startswith(b"RTSP/1.0 400 ")
         assert_others_are_served(running)
+
+
+@pytest.mark.parametrize("said", [b"\x16\x03\x01\r\n\r\n", b"GET /nothing HTTP/1.1\r\n\r\n"], ids=["RTSP", "HTTP"])
+def test_strangers_cannot_flood_the_log(
+    said: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    now_s = time.monotonic()
+    monkeypatch.setattr(connection_module, "time", SimpleNamespace(monotonic=lambda: now_s))
+
+    def be_refused(running: Served) -> None:
+        with socket.create_connection(("127.0.0.1", running.server.port)) as raw:
+            raw.sendall(said)
+            assert b" 40" in read_to_end(raw)
+
+    with served() as running:
+        for _ in range(3 * LINES_A_SECOND):
+            be_refused(running)
+        assert len(caplog.records) == LINES_A_SECOND
+        now_s += 1
+        be_refused(running)
+    record = caplog.records[LINES_A_SECOND]
+    assert (record.message, record.levelno) == ("Request refused", logging.INFO)
+    fields = record.__dict__
+    assert fields["lines_left_out"] == 2 * LINES_A_SECOND
+    assert "127.0.0.1" in str(fields["address"])
+    assert fields["reason"]
 
 
 def test_connections_that_break_at_once_hurt_nobody() -> None:

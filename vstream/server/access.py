@@ -21,6 +21,8 @@ class Access:
     def __init__(self, settings: Settings) -> None:
         self._penalties = Penalties()
         self._audit = Audit()
+        # Apart, so that bytes that are no request cannot hide who guesses passwords.
+        self._requests_audit = Audit()
         self._passwords: PasswordKeeper | None = None
         self.apply(settings)
 
@@ -63,6 +65,10 @@ class Access:
         """Note a connection to the RTSPS port that never became encrypted."""
         counters.connections_refused["handshake"] += 1
         self._audit.refused(peer, f"TLS handshake: {reason}", now_s)
+
+    def note_refused_request(self, peer: Endpoint, reason: str, now_s: float) -> None:
+        """Note a request, or what is none, for which a connection ends."""
+        self._requests_audit.request_refused(peer, reason, now_s)
 
     def authenticator(self, *, is_encrypted: bool) -> Authenticator | None:
         """One for a new connection; None where nobody has to log in."""

@@ -316,7 +316,7 @@ class Connection:
         try:
             self._host.tunnels.open(request, self)
         except HttpError as error:
-            log.info("HTTP request refused: %d", error.status, extra={"address": str(self.peer)})
+            self._host.access.note_refused_request(self.peer, f"HTTP {error.status}: {error}", self._asked_s)
             _count(error.status)
             self.write(self._host.tunnels.refused(request, error))
             self.wind_up("it opens no tunnel")
@@ -337,7 +337,7 @@ class Connection:
 
     def give_up(self, error: RtspError, request: Request | None = None) -> None:
         """Answer with an error, then close."""
-        log.info("Request refused: %s", error, extra={"address": str(self.peer)})
+        self._host.access.note_refused_request(self.peer, str(error), time.monotonic())
         self._begun_s = None
         self._respond(self._dialogue.refuse(error, request))
         self.wind_up(f"request refused: {error}")
