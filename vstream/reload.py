@@ -52,7 +52,11 @@ class Reloader:
         old = self._service.settings
         changed = [setting for setting in SETTINGS if getattr(wanted, setting.name) != getattr(old, setting.name)]
         new = _with_reloadable(old, wanted)
-        self._service.server.apply(new)
+        try:
+            self._service.server.apply(new)
+        except ValueError as error:  # the password file is another than it was a moment ago
+            log.warning("Settings kept: %s", error)
+            return
         new = self._steer_encoder(old, new)
         if (new.log_level, new.log_format) != (old.log_level, old.log_format):
             logs.set_up(new.log_level, new.log_format)

@@ -109,6 +109,9 @@ def _from_file(path: Path, problems: list[str]) -> dict[str, str]:
     except ValueError as error:
         problems.append(f"--config {path} is no valid TOML: {error}")
         return {}
+    except RecursionError:
+        problems.append(f"--config {path} is no valid TOML: it is nested too deeply")
+        return {}
     known = {setting.name: setting for setting in SETTINGS}
     texts = {}
     for key, value in document.items():

@@ -27,16 +27,20 @@ class Access:
         self.apply(settings)
 
     def apply(self, settings: Settings) -> None:
-        """Take on other rules. Who is connected stays, and those who log in there do so with the new password."""
-        self._networks = parse_networks(settings.rtsp_auth_read_networks)
-        self._path = settings.rtsp_path
-        self._basic_in_clear = settings.rtsp_auth_basic
+        """Take on other rules. Who is connected stays, and those who log in there do so with the new password.
+
+        Raises:
+            ValueError: the password file cannot be read or holds no password; all stays as it was.
+        """
         if not settings.rtsp_auth:
             self._passwords = None
         elif self._passwords is None:
             self._passwords = PasswordKeeper(settings)
         else:
             self._passwords.take(settings)
+        self._networks = parse_networks(settings.rtsp_auth_read_networks)
+        self._path = settings.rtsp_path
+        self._basic_in_clear = settings.rtsp_auth_basic
 
     @property
     def asks_for_password(self) -> bool:

@@ -110,18 +110,22 @@ def _obey_signals(loop: EventLoop, reloader: Reloader, systemd: Systemd) -> None
         loop.stop()
 
     def reload(_number: int, _frame: FrameType | None) -> None:
-        loop.after(0, reload_now)
+        loop.after(0, lambda: reload_for(systemd, reloader))
         loop.wake()
-
-    def reload_now() -> None:
-        log.info("Received SIGHUP")
-        systemd.reloading()
-        reloader.reload()
-        systemd.ready("Settings reloaded")
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGHUP, reload)
+
+
+def reload_for(systemd: Systemd, reloader: Reloader) -> None:
+    """Reload on SIGHUP; whatever comes of it, systemd hears of the end, or it would wait for ever (sd_notify(3))."""
+    log.info("Received SIGHUP")
+    systemd.reloading()
+    try:
+        reloader.reload()
+    finally:
+        systemd.ready("Settings reloaded")
 
 
 def _report_to(systemd: Systemd, service: Service, loop: EventLoop) -> None:

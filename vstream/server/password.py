@@ -19,11 +19,16 @@ class PasswordKeeper:
         self.take(settings)
 
     def take(self, settings: Settings) -> None:
-        """Take on another user, password or password file."""
+        """Take on another user, password or password file.
+
+        Raises:
+            ValueError: the file cannot be read or holds no password; all stays as it was.
+        """
+        file = Path(settings.rtsp_password_file) if settings.rtsp_password_file else None
+        password = settings.rtsp_password if file is None else read_password(file)
         self._username = settings.rtsp_username.encode()
-        self._file = Path(settings.rtsp_password_file) if settings.rtsp_password_file else None
+        self._file = file
         self._looked_s = 0.0
-        password = settings.rtsp_password if self._file is None else read_password(self._file)
         self._credentials = Credentials(self._username, password.encode())
 
     def credentials(self, now_s: float) -> Credentials:

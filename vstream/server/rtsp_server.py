@@ -112,11 +112,14 @@ class RtspServer:
         """Take on other limits and other rules of access, for all that begins from now on; ports stay.
 
         Where nobody had to log in and now everybody has, who has no session has to come again.
+
+        Raises:
+            ValueError: the password file cannot be read or holds no password; all stays as it was.
         """
         was_open = not self.access.asks_for_password
+        self.access.apply(settings)
         self._take_limits(settings)
         self._connections.limit(_connections_limit(settings), settings.rtsp_max_connections_per_address)
-        self.access.apply(settings)
         self.tunnels.apply(settings)
         if was_open and self.access.asks_for_password:
             for connection in self._connections:
