@@ -1,9 +1,12 @@
 """Announces the stream on the local network (RFC 6762, RFC 6763), so that players and people find it."""
 
+import hashlib
 import logging
 import socket
 import threading
+import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vstream.addresses import LOOPBACK, local_addresses
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
 SERVICE_TYPE = "_rtsp._tcp.local."
 _LOOK_INTERVAL_S = 10.0
 _NAME_CHARACTERS = 40
+_IDENTITIES = Path("/proc/device-tree/serial-number"), Path("/etc/machine-id")
+"""The board's, and the installation's (machine-id(5)), which cards written from one image share."""
+_DISTINCTION_DIGITS = 6
 
 log = logging.getLogger(__name__)
 # What fails is said once, here.
@@ -83,9 +89,26 @@ def _service(addresses: Sequence[str], port: int, path: str) -> "ServiceInfo":
         port=port,
         properties={"path": path},
         # Not the machine's own name: that one is its system's to announce.
-        server=f"{machine}-vstream.local.",
+        server=f"{machine}-vstream-{_distinction()}.local.",
         parsed_addresses=list(addresses),
     )
+
+
+def _distinction() -> str:
+    """What tells this machine from others of its name, the same each time.
+
+    A host's name is to be its own (RFC 6762 section 9): of two with one name browsers mix up the addresses. A hash,
+    because what it is made of is nobody's business.
+    """
+    identity = b"".join(map(_content, _IDENTITIES)) or uuid.getnode().to_bytes(6)
+    return hashlib.sha256(b"vstream" + identity).hexdigest()[:_DISTINCTION_DIGITS]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _addresses(host: str) -> tuple[str, ...]:
