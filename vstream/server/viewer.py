@@ -188,7 +188,8 @@ class Viewer:
         self._stream = stream
         self._cname = cname
         self.since_unix_s = time.time()
-        self._since_s = time.monotonic()
+        self.since_s = time.monotonic()
+        """The same by the clock that nobody sets."""
         self._asked_us: int | None = None
         self._playing = False
 
@@ -230,7 +231,7 @@ class Viewer:
         ssrc, *others = (sent.ssrc for sent in self.carrier.sent(self._stream))
         self.carrier.end(rtcp.goodbye(ssrc, reason, cname=self._cname, others=others), is_told=goodbye)
         writer = self.carrier.writer
-        seconds = time.monotonic() - self._since_s
+        seconds = time.monotonic() - self.since_s
         counts = {"packets": writer.packets_sent, "dropped_units": writer.units_dropped}
         self.log(logging.INFO, "Client disconnected", reason=reason, seconds=f"{seconds:.1f}", **counts)
 
