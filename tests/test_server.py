@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -198,6 +199,47 @@ def test_everyone_is_told_of_the_end(transport: str) -> None:
         for viewer in [*viewers, stalled]:
             viewer.wait_for_close()
             viewer.close()
+
+
+def test_who_cannot_be_closed_leaves_the_others_their_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[Connection] = []
+
+    def close(connection: Connection, reason: str) -> None:
+        close_really(connection, reason)
+        closed.append(connection)
+        if len(closed) == 1:
+            raise RuntimeError("unforeseen")
+
+    close_really = Connection.close
+    with served() as running, Viewer(started(running).url) as one, Viewer(running.url) as other:
+        for viewer in (one, other):
+            viewer.play("tcp")
+        monkeypatch.setattr(Connection, "close", close)
+        running.shut_down()
+        for viewer in (one, other):
+            viewer.wait_for_goodbye()
+            viewer.wait_for_close()
+    assert len(closed) == 2
+
+
+def test_udp_goes_on_after_a_turn_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed = threading.Event()
+
+    def flush_udp() -> bool:
+        if flushed.is_set():
+            return False
+        flushed.set()
+        raise RuntimeError("unforeseen")
+
+    with served() as running:
+        running.keyframe(500_000)
+        with monkeypatch.context() as patched:
+            patched.setattr(running.server, "_stream", SimpleNamespace(fanout=SimpleNamespace(flush_udp=flush_udp)))
+            running.loop.wake()
+            assert flushed.wait(20)
+            running.on_loop(lambda: None)
+        with Viewer(running.url).play("udp") as viewer:
+            assert number_in(next(viewer.units()).units) == 0, "what is kept goes out burst by burst"
 
 
 def test_describe_waits_for_a_source_that_only_starts() -> None:

@@ -38,6 +38,7 @@ SERVER_NAME = f"vstream/{__version__}"
 SESSIONS_A_CONNECTION = 8
 _CHECK_INTERVAL_S = 1.0
 _PACE_S = 0.001
+_CLOSE_RETRY_S = 0.01
 GOODBYE_LIMIT_S = 0.5
 _TURNED_AWAY_LIMIT = 64
 SPARE_DESCRIPTORS = 48
@@ -162,6 +163,7 @@ class RtspServer:
             self._pace_on()
 
     def _pace_on(self) -> None:
+        self._pacing = False  # should the next line fail, `pace` begins anew
         self._pacing = self._stream.fanout.flush_udp()
         if self._pacing:
             self.loop.after(_PACE_S, self._pace_on)
@@ -199,16 +201,16 @@ class RtspServer:
         for connection in self._connections:
             connection.shut_down()
         limit_s = time.monotonic() + within_s
-        self._close_when_written(limit_s)
+        self.loop.after(0, lambda: self._close_when_written(limit_s))
         self.loop.run_until(lambda: not len(self._connections))
         self._udp.close()
 
     def _close_when_written(self, limit_s: float) -> None:
+        # First, so that one that fails to close keeps none of the others.
+        self.loop.after(_CLOSE_RETRY_S, lambda: self._close_when_written(limit_s))
         for connection in self._connections:
             if connection.written or time.monotonic() >= limit_s:
                 connection.close("server shuts down")
-        if len(self._connections):
-            self.loop.after(0.01, lambda: self._close_when_written(limit_s))
 
     def _accepted(self, tcp: socket.socket, peer: Endpoint, certificate: Certificate | None = None) -> None:
         now_s = time.monotonic()
