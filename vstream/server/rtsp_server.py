@@ -206,6 +206,8 @@ class RtspServer:
         self._udp.close()
 
     def _close_when_written(self, limit_s: float) -> None:
+        if not len(self._connections):
+            return
         # First, so that one that fails to close keeps none of the others.
         self.loop.after(_CLOSE_RETRY_S, lambda: self._close_when_written(limit_s))
         for connection in self._connections:
