@@ -139,6 +139,20 @@ def test_only_signed_rtcp_says_behind_which_port_a_viewer_is(running: Served) ->
         assert known.carrier.rtcp == announced._replace(port=stranger.getsockname()[1])
 
 
+def test_rtcp_is_opened_by_whoever_of_those_at_its_port_has_the_keys(running: Served) -> None:
+    with Viewer(running.encrypted_url).play("srtp") as viewer, Viewer(running.encrypted_url) as other:
+        assert viewer.udp is not None
+        other.set_up_for(other.ask("DESCRIBE", f"{other.url}?srtp"), viewer.udp[0].getsockname()[1])
+        assert other.ask("PLAY").status == 200
+        assert other.ask("OPTIONS").status == 200, "by then it plays"
+        own, others = (next(iter(one._dialogue.sessions.values())) for one in running.server._connections)
+        own.last_heard_s = others.last_heard_s = 0.0
+        signing = SrtpSession(policy=Policy(key=viewer.srtp_key, ssrc_type=Policy.SSRC_ANY_OUTBOUND))
+        viewer.send_rtcp(signing.protect_rtcp(EMPTY_REPORT))
+        wait_until(lambda: own.last_heard_s > 0, "the report to be heard")
+        assert others.last_heard_s == 0.0
+
+
 @pytest.mark.parametrize(
     "first", [b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n", os.urandom(1) * 300, b"\x16\x03\x01\x02\x00"]
 )

@@ -12,7 +12,7 @@ import pytest
 from bench.rtsp_client import RECEIVE_BUFFER_BYTES
 from tests.access_units import number_in
 from tests.clock import Ahead, ahead
-from tests.e2e.viewer import TIMEOUT_S, Viewer, receiver_report
+from tests.e2e.viewer import BYE, TIMEOUT_S, Viewer, bound_pair, packet_types, receiver_report
 from tests.network import wait_until
 from tests.served import Served, served
 from vstream._fastpath import TcpWriter, UdpWriter
@@ -23,6 +23,8 @@ __all__ = ["ahead"]
 
 LOOPBACKS = [("127.0.0.1", "127.0.0.1"), ("", "127.0.0.1"), ("", "::1"), ("::1", "::1")]
 UDP_STOPS_WITHIN_S = 2.0
+SLICE = 0x41
+"""The first byte of a picture that is no keyframe and fits one packet."""
 
 
 def url_at(running: Served, host: str) -> str:
@@ -90,6 +92,94 @@ def test_each_sign_of_life_keeps_a_session(life: str, ahead: Ahead) -> None:
         assert lively.ask("OPTIONS").status == 200
 
 
+def play_at_ports_of(owner: Viewer, other: Viewer) -> None:
+    """Have another session play to the ports that one has already."""
+    assert owner.udp
+    port = owner.udp[0].getsockname()[1]
+    reply = other.ask("SETUP", Transport=f"RTP/AVP;unicast;client_port={port}-{port + 1}")
+    other.session = reply.headers["Session"].partition(";")[0]
+    assert other.ask("PLAY").status == 200
+    assert other.ask("OPTIONS").status == 200, "by then it plays"
+
+
+def rtcp_that_came(viewer: Viewer) -> list[int]:
+    """The types of all RTCP packets that a viewer over UDP did not read yet."""
+    assert viewer.udp
+    viewer.udp[1].setblocking(False)
+    kinds: list[int] = []
+    try:
+        while True:
+            kinds += packet_types(viewer.udp[1].recv(2048))
+    except BlockingIOError:
+        return kinds
+    finally:
+        viewer.udp[1].settimeout(TIMEOUT_S)
+
+
+@pytest.mark.parametrize("ending", ["TEARDOWN", "close", "silence"])
+def test_who_announces_the_ports_of_another_does_not_end_that_ones_stream(ending: str, ahead: Ahead) -> None:
+    """As a player with ports of its own choice that comes back before its last session is over."""
+    with served() as running, Viewer(running.url) as viewer, Viewer(running.url) as other:
+        running.keyframe()
+        viewer.play("udp")
+        play_at_ports_of(viewer, other)
+        assert len(running.server.viewers) == 2
+        if ending == "silence":
+            ahead.s = 50
+            assert viewer.ask("OPTIONS").status == 200
+            ahead.s = 100
+        elif ending == "close":
+            other.close()
+        else:
+            assert other.ask("TEARDOWN").status == 200
+        wait_until(lambda: len(running.server.viewers) == 1, "the other's end")
+        assert BYE not in rtcp_that_came(viewer)
+        ahead.s = max(ahead.s, 50)
+        report_loss(running, viewer, lost=5)
+        ahead.s += 50
+        let_all_be_looked_at(running)
+        assert len(running.server.viewers) == 1, "its reports are signs of life"
+        ahead.s += 50
+        viewer.wait_for_goodbye()
+
+
+def report_loss(running: Served, viewer: Viewer, lost: int) -> None:
+    """Have a viewer report a loss, and wait until all who are served at its ports are known to have it."""
+    viewer.send_rtcp(receiver_report(running.stream.ssrc, lost=lost))
+    wait_until(lambda: set(losses(running)) == {lost}, "the report being heard")
+
+
+def test_what_is_reported_from_a_port_is_said_of_all_who_are_served_there() -> None:
+    with served() as running, Viewer(running.url) as viewer, Viewer(running.url) as other:
+        running.keyframe()
+        viewer.play("udp")
+        play_at_ports_of(viewer, other)
+        report_loss(running, viewer, lost=7)
+        assert losses(running) == [7, 7]
+
+
+def test_a_late_datagram_moves_nobody_who_was_there_before() -> None:
+    """Of two at one port it is the newer one who may still come through its NAT."""
+    with served() as running, Viewer(running.url) as viewer, Viewer(running.url) as other:
+        running.keyframe()
+        viewer.play("udp")
+        assert viewer.ask("OPTIONS").status == 200, "by then it plays"
+        report_loss(running, viewer, lost=1)
+        play_at_ports_of(viewer, other)
+        other.udp, other.ssrc = bound_pair(), viewer.ssrc
+        stray = receiver_report(running.stream.ssrc, lost=2)
+        for one, port in zip(other.udp, viewer.server_ports, strict=True):
+            one.sendto(stray, ("127.0.0.1", port))
+        wait_until(lambda: losses(running) == [1, 2], "the other's report")
+        viewer.send_rtcp(receiver_report(running.stream.ssrc, lost=3))
+        wait_until(lambda: losses(running) == [3, 2], "each report being its own viewer's")
+        running.picture()
+        assert number_in(next(other.units()).units) == 0
+        while (payload := viewer.rtp()[12:])[0] != SLICE:
+            pass
+        assert number_in((payload,)) == 1
+
+
 def losses(running: Served) -> list[int | None]:
     """The packets that each viewer reports as lost."""
     return [viewer.reception.packets_lost for viewer in list(running.server.viewers.values())]
@@ -123,6 +213,20 @@ def test_a_port_that_goes_on_refusing_ends_its_session_alone(
         gone.play("tcp")
         running.keyframe()
         gone.rtp()
+
+
+def test_a_port_that_goes_on_refusing_ends_all_who_are_served_there() -> None:
+    with served() as running, Viewer(running.url) as viewer, Viewer(running.url) as other:
+        running.keyframe()
+        viewer.play("udp")
+        play_at_ports_of(viewer, other)
+        viewer.leave_udp()
+
+        def are_over() -> bool:
+            running.picture(3000)
+            return not running.server.viewers
+
+        wait_until(are_over, "the end of both")
 
 
 def test_a_burst_of_refusals_ends_nobody() -> None:

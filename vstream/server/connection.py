@@ -71,6 +71,9 @@ class Host(Protocol):
         """Whether the stream can be described."""
 
     def viewer(self, session: Session, connection: "Connection") -> Viewer: ...
+    def is_alone(self, viewer: Viewer) -> bool:
+        """Whether no other viewer would take this one's BYE for its own."""
+
     def forget(self, viewer: Viewer) -> None: ...
     def closed(self, connection: "Connection") -> None: ...
     def want_keyframe(self) -> None: ...
@@ -442,7 +445,8 @@ class Connection:
     def _end(self, effect: End) -> None:
         viewer = self._viewers.pop(effect.session, None)
         if viewer is not None:
-            viewer.end(effect.reason, goodbye=effect.reason not in _UNTOLD)
+            is_told = effect.reason not in _UNTOLD and self._host.is_alone(viewer)
+            viewer.end(effect.reason, goodbye=is_told)
             self._host.forget(viewer)
 
     def wind_up(self, reason: str) -> None:

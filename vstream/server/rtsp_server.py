@@ -179,6 +179,10 @@ class RtspServer:
             carrier.group.add(viewer, connection)
         return viewer
 
+    def is_alone(self, viewer: Viewer) -> bool:
+        carrier = viewer.carrier
+        return not isinstance(carrier, UdpCarrier) or self._udp_viewers.is_alone(viewer, carrier)
+
     def forget(self, viewer: Viewer) -> None:
         """The viewer's session is over."""
         self.viewers.pop(viewer.number, None)

@@ -10,7 +10,8 @@ from vstream.server.refusals import Refusals
 from vstream.server.sockets import Endpoint
 from vstream.server.viewer import UdpCarrier, Viewer
 
-_Places = dict[Endpoint, tuple[Viewer, Connection]]
+_Places = dict[Endpoint, dict[Viewer, Connection]]
+"""Who is served where; several are where one came back before its last session was over, or announced another's."""
 
 
 class UdpViewers:
@@ -31,17 +32,20 @@ class UdpViewers:
         return peer._replace(port=rtp_port), peer._replace(port=rtcp_port)
 
     def add(self, viewer: Viewer, carrier: UdpCarrier, connection: Connection) -> None:
-        self._by_rtp[carrier.rtp] = self._by_rtcp[carrier.rtcp] = viewer, connection
+        for places, place in ((self._by_rtp, carrier.rtp), (self._by_rtcp, carrier.rtcp)):
+            places.setdefault(place, {})[viewer] = connection
 
     def discard(self, viewer: Viewer, carrier: UdpCarrier) -> None:
-        self._refusals.forget(carrier.rtp)
-        for places, punches, place in (
-            (self._by_rtp, self._rtp_punches, carrier.rtp),
-            (self._by_rtcp, self._rtcp_punches, carrier.rtcp),
-        ):
-            if places.get(place, (None, None))[0] is viewer:
-                del places[place]
-                punches.settle(place.host, place.port)
+        self._leave(self._rtp_punches, self._by_rtp, carrier.rtp, viewer)
+        self._leave(self._rtcp_punches, self._by_rtcp, carrier.rtcp, viewer)
+
+    def is_alone(self, viewer: Viewer, carrier: UdpCarrier) -> bool:
+        """Whether nobody else takes for its own what comes to this viewer's RTCP port.
+
+        Every session has the same SSRC, so that the BYE of one would be that of all who are served there.
+        """
+        others = self._by_rtcp.get(carrier.rtcp, {}).keys() - {viewer}
+        return all(other.carrier.name != carrier.name for other in others)
 
     def reached(self, sender: Endpoint) -> None:
         """A datagram came to the RTP port."""
@@ -50,43 +54,42 @@ class UdpViewers:
             return
         announced = self._late(self._rtp_punches, self._by_rtp, sender)
         if announced is not None:
-            self._move(self._rtp_punches, self._by_rtp, announced, sender).redirect(rtp=sender)
+            newest = next(reversed(self._by_rtp[announced]))
+            self._move(self._rtp_punches, self._by_rtp, announced, sender, newest)
+            newest.redirect(rtp=sender)
         elif self._connections.includes(sender.host):
             self._rtp_punches.note(sender.host, sender.port, time.monotonic())
 
     def heard(self, sender: Endpoint, packet: bytes) -> bool:
         """RTCP counts only from where a session has its own; of anyone else's at most the port is remembered.
 
-        Gives whether it was a session's.
+        It counts for all who are served there. Gives whether it was a session's.
         """
-        is_known = sender in self._by_rtcp
-        place = sender if is_known else self._late(self._rtcp_punches, self._by_rtcp, sender)
-        if place is not None and self._take_rtcp(place, packet):
-            if is_known:
-                self._rtcp_punches.settle(sender.host, sender.port)
-            else:
-                self._move(self._rtcp_punches, self._by_rtcp, place, sender).redirect(rtcp=sender)
-            return True
-        if not is_known and self._connections.includes(sender.host):
+        here = list(self._by_rtcp.get(sender, {}).items())
+        taken = [_take_rtcp(viewer, connection, packet) for viewer, connection in here]
+        if any(taken):
+            self._rtcp_punches.settle(sender.host, sender.port)
+        return bool(here) or self._heard_late(sender, packet)
+
+    def _heard_late(self, sender: Endpoint, packet: bytes) -> bool:
+        """RTCP from where nobody is served may be of one of those who are not yet found behind their NAT."""
+        announced = self._late(self._rtcp_punches, self._by_rtcp, sender)
+        if announced is not None:
+            for viewer, connection in reversed(self._by_rtcp[announced].items()):
+                if _take_rtcp(viewer, connection, packet):
+                    self._move(self._rtcp_punches, self._by_rtcp, announced, sender, viewer)
+                    viewer.redirect(rtcp=sender)
+                    return True
+        if self._connections.includes(sender.host):
             self._rtcp_punches.note(sender.host, sender.port, time.monotonic())
-        return is_known
+        return False
 
     def refused(self, receiver: Endpoint) -> None:
         """A viewer's host says that nobody receives RTP there; that ends the session once it is certain."""
-        known = self._by_rtp.get(receiver)
-        if known is not None and self._refusals.note(receiver, time.monotonic()):
-            viewer, connection = known
-            connection.end(viewer.session, UNREACHABLE)
-
-    def _take_rtcp(self, place: Endpoint, packet: bytes) -> bool:
-        """Give a packet to the viewer whose place that is, unless it would have to be signed and is not."""
-        viewer, connection = self._by_rtcp[place]
-        opened = viewer.carrier.open_rtcp(packet) if isinstance(viewer.carrier, UdpCarrier) else None
-        if opened is None:
-            return False
-        connection.heard_rtcp(viewer.session)
-        viewer.heard(opened)
-        return True
+        here = self._by_rtp.get(receiver)
+        if here and self._refusals.note(receiver, time.monotonic()):
+            for viewer, connection in list(here.items()):
+                connection.end(viewer.session, UNREACHABLE)
 
     def _late(self, punches: Punches, places: _Places, sender: Endpoint) -> Endpoint | None:
         """The place of whoever plays already and seems to come through its NAT with this datagram only.
@@ -102,9 +105,26 @@ class UdpViewers:
         punches.settle(sender.host, port)
         return None
 
-    def _move(self, punches: Punches, places: _Places, announced: Endpoint, sender: Endpoint) -> Viewer:
-        """From now on the place of who announced another is where the datagram came from."""
-        viewer, _ = places[sender] = places.pop(announced)
-        punches.settle(announced.host, announced.port)
-        self._refusals.forget(announced)
-        return viewer
+    def _move(self, punches: Punches, places: _Places, announced: Endpoint, sender: Endpoint, viewer: Viewer) -> None:
+        """From now on this viewer's place is where the datagram came from; of several at one it is the newest's."""
+        places[sender] = {viewer: places[announced][viewer]}
+        self._leave(punches, places, announced, viewer)
+
+    def _leave(self, punches: Punches, places: _Places, place: Endpoint, viewer: Viewer) -> None:
+        """The viewer is served there no more; what is known of the place goes with the last one."""
+        here = places.get(place, {})
+        here.pop(viewer, None)
+        if not here:
+            places.pop(place, None)
+            punches.settle(place.host, place.port)
+            self._refusals.forget(place)
+
+
+def _take_rtcp(viewer: Viewer, connection: Connection, packet: bytes) -> bool:
+    """Give a packet to a viewer, unless it would have to be signed with that one's key and is not."""
+    opened = viewer.carrier.open_rtcp(packet) if isinstance(viewer.carrier, UdpCarrier) else None
+    if opened is None:
+        return False
+    connection.heard_rtcp(viewer.session)
+    viewer.heard(opened)
+    return True
