@@ -49,28 +49,65 @@ def test_many_hosts_and_ports_displace_only_the_oldest() -> None:
 
 def test_who_plays_unheard_is_found_by_a_datagram_that_comes_late() -> None:
     punches = Punches()
-    assert punches.unheard(HOST, 1.0) is None
+    assert punches.unheard(HOST, 61000, 1.0) is None
     punches.take(HOST, 5000, 1.0)
     punches.take(HOST, 6000, 2.0)
-    assert (punches.unheard(HOST, 3.0), punches.unheard(OTHER, 3.0)) == (5000, None)
+    assert (punches.unheard(HOST, 61000, 3.0), punches.unheard(OTHER, 61000, 3.0)) == (5000, None)
     punches.settle(HOST, 5000)
-    assert punches.unheard(HOST, 3.0) == 6000
+    assert punches.unheard(HOST, 61000, 3.0) == 6000
     punches.settle(HOST, 6000)
     punches.settle(HOST, 6000)
-    assert punches.unheard(HOST, 3.0) is None
+    assert punches.unheard(HOST, 61000, 3.0) is None
 
 
 def test_who_was_heard_before_it_played_is_where_it_was_heard() -> None:
     punches = Punches()
     punches.note(HOST, 61000, 1.0)
     punches.take(HOST, 5000, 1.0)
-    assert punches.unheard(HOST, 1.0) is None
+    assert punches.unheard(HOST, 61002, 1.0) is None
+
+
+def test_who_seemed_to_be_elsewhere_is_where_it_announced_once_it_is_heard_from_there() -> None:
+    punches = Punches()
+    punches.note(HOST, 61000, 1.0)
+    punches.take(HOST, 5000, 1.0)
+    punches.take(HOST, 6000, 1.0)
+    assert (punches.unheard(HOST, 5000, 2.0), punches.unheard(HOST, 61002, 2.0)) == (61000, 6000)
+    punches.settle(HOST, 61000)
+    punches.settle(HOST, 6000)
+    assert punches.unheard(HOST, 5000, 2.0) is None
 
 
 def test_a_datagram_that_comes_very_late_finds_nobody() -> None:
     punches = Punches()
     punches.take(HOST, 5000, 1.0)
-    assert punches.unheard(HOST, 60.0) is None
+    assert punches.unheard(HOST, 61000, 60.0) is None
+
+
+def test_the_last_datagram_of_who_left_is_nobody_elses() -> None:
+    punches = Punches()
+    punches.retire(HOST, 61000, 5000, 1.0)
+    punches.note(HOST, 61000, 1.0)
+    assert punches.take(HOST, 6000, 2.0) == 6000
+    assert punches.unheard(HOST, 61000, 2.0) is None
+    assert punches.unheard(HOST, 61002, 2.0) == 6000
+
+
+def test_who_comes_back_with_its_ports_is_still_behind_its_nat() -> None:
+    """Whose mapping of them is still the one of last time."""
+    punches = Punches()
+    punches.retire(HOST, 61000, 5000, 1.0)
+    punches.take(HOST, 5000, 2.0)
+    assert punches.unheard(HOST, 61000, 2.0) == 5000
+    punches.note(HOST, 61000, 2.0)
+    assert punches.take(HOST, 5000, 2.0) == 61000
+
+
+def test_a_port_that_was_left_long_ago_is_as_any_other() -> None:
+    punches = Punches()
+    punches.retire(HOST, 61000, 5000, 1.0)
+    punches.note(HOST, 61000, 60.0)
+    assert punches.take(HOST, 6000, 60.0) == 61000
 
 
 def test_a_crowd_at_one_address_that_plays_at_once_is_not_mixed_up() -> None:

@@ -23,6 +23,7 @@ __all__ = ["ahead"]
 
 LOOPBACKS = [("127.0.0.1", "127.0.0.1"), ("", "127.0.0.1"), ("", "::1"), ("::1", "::1")]
 UDP_STOPS_WITHIN_S = 2.0
+SENDER_REPORT = 200
 SLICE = 0x41
 """The first byte of a picture that is no keyframe and fits one packet."""
 
@@ -178,6 +179,54 @@ def test_a_late_datagram_moves_nobody_who_was_there_before() -> None:
         while (payload := viewer.rtp()[12:])[0] != SLICE:
             pass
         assert number_in((payload,)) == 1
+
+
+def send_from(pair: tuple[socket.socket, socket.socket], running: Served, to: tuple[int, ...]) -> None:
+    """Have a datagram come to both ports of the server from a pair of sockets, and the server read them."""
+    for one, port in zip(pair, to, strict=True):
+        one.sendto(receiver_report(running.stream.ssrc, lost=9), ("127.0.0.1", port))
+    running.on_loop(running.server._udp.receive)
+
+
+@pytest.mark.parametrize("words_come", ["before SETUP", "before PLAY", "after PLAY"])
+def test_the_last_words_of_one_who_left_draw_no_media_there(words_come: str) -> None:
+    """A player's last report, or its BYE, often comes after its TEARDOWN."""
+    with served() as running, Viewer(running.url) as gone, Viewer(running.url) as viewer:
+        running.keyframe()
+        gone.play("udp")
+        assert gone.udp
+        assert gone.ask("TEARDOWN").status == 200
+        if words_come == "before SETUP":
+            send_from(gone.udp, running, gone.server_ports)
+        viewer.set_up("udp")
+        if words_come == "before PLAY":
+            send_from(gone.udp, running, gone.server_ports)
+        assert viewer.ask("PLAY").status == 200
+        assert viewer.ask("OPTIONS").status == 200, "by then it plays"
+        if words_come == "after PLAY":
+            send_from(gone.udp, running, gone.server_ports)
+        read_all(gone)
+        running.picture()
+        units = viewer.units()
+        assert [number_in(next(units).units) for _ in range(2)] == [0, 1]
+        assert SENDER_REPORT in rtcp_that_came(viewer)
+        assert is_silent(gone)
+
+
+def test_who_was_taken_to_be_elsewhere_is_served_where_it_announced_once_heard_from_there() -> None:
+    with served() as running, Viewer(running.url) as viewer, ExitStack() as stack:
+        running.keyframe()
+        stray = bound_pair()
+        for one in stray:
+            stack.enter_context(one)
+        viewer.set_up("udp")
+        assert viewer.udp
+        send_from(stray, running, viewer.server_ports)
+        assert viewer.ask("PLAY").status == 200
+        assert stray[0].recv(65536), "it cannot be known that this is not the viewer behind its NAT"
+        send_from(viewer.udp, running, viewer.server_ports)
+        assert number_in(next(viewer.units()).units) == 0
+        assert losses(running) == [9]
 
 
 def losses(running: Served) -> list[int | None]:

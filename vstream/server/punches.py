@@ -1,11 +1,21 @@
 """Where viewers behind a NAT really are: the ports from which they reached us, which are not those they know."""
 
 from collections import OrderedDict
+from typing import NamedTuple
+
+from vstream.server.port_memory import PortMemory
 
 _GOOD_FOR_S = 10.0
 _LATE_S = 5.0
 _HOSTS_LIMIT = 1024
 _PORTS_LIMIT = 512
+
+
+class _Taken(NamedTuple):
+    """For whom a port was taken that nothing came from since: what that viewer announced, and when."""
+
+    announced_port: int
+    since_s: float
 
 
 class Punches:
@@ -17,7 +27,8 @@ class Punches:
 
     def __init__(self) -> None:
         self._ports: OrderedDict[str, OrderedDict[int, float]] = OrderedDict()
-        self._unheard: dict[str, dict[int, float]] = {}
+        self._unheard: PortMemory[_Taken] = PortMemory(_GOOD_FOR_S)
+        self._left: PortMemory[int] = PortMemory(_GOOD_FOR_S)
 
     def note(self, host: str, port: int, now_s: float) -> None:
         """A datagram came from there."""
@@ -33,28 +44,50 @@ class Punches:
     def take(self, host: str, announced_port: int, now_s: float) -> int:
         """The port at which a viewer that announced another is reached; each datagram counts for one viewer only.
 
-        It is the announced one where datagrams came from that, or where none came at all; one may be yet to come.
+        It is the announced one where datagrams came from that, or where none came at all; one may be yet to come. Those
+        from the port of one who left count only for who announces the same as that one.
         """
+        left = self._left.of(host, now_s)
         ports = self._ports.get(host, OrderedDict())
         recent = [port for port, noted_s in ports.items() if now_s - noted_s <= _GOOD_FOR_S]
-        if not recent:
-            self._unheard.setdefault(host, {})[announced_port] = now_s
-            return announced_port
-        port = announced_port if announced_port in recent else recent[-1]
-        ports.pop(port)
+        recent = [port for port in recent if left.get(port, announced_port) == announced_port]
+        if announced_port not in recent:
+            port = recent[-1] if recent else announced_port
+            self._unheard.note(host, port, _Taken(announced_port, now_s), now_s)
+        else:
+            port = announced_port
+        ports.pop(port, None)
         if not ports:
-            self._ports.pop(host)
+            self._ports.pop(host, None)
         return port
 
-    def unheard(self, host: str, now_s: float) -> int | None:
-        """The announced port of whoever plays there longest without a datagram from it; None after some seconds."""
-        for port, taken_s in self._unheard.get(host, {}).items():
-            if now_s - taken_s <= _LATE_S:
-                return port
-        return None
+    def unheard(self, host: str, port: int, now_s: float) -> int | None:
+        """Where somebody is served who was not heard from there, and is rather at this port, as a datagram shows.
+
+        That is who announced this port; or else who plays there longest at the port it announced itself, for some
+        seconds. Who was heard elsewhere before it played, and from there only, stays.
+        """
+        left_by = self._left.of(host, now_s).get(port)
+        waiting = {
+            served: taken
+            for served, taken in self._unheard.of(host, now_s).items()
+            if left_by is None or left_by == taken.announced_port
+        }
+        announced = (served for served, taken in waiting.items() if taken.announced_port == port)
+        late = (
+            served
+            for served, taken in waiting.items()
+            if taken.announced_port == served and now_s - taken.since_s <= _LATE_S
+        )
+        return next(announced, None) or next(late, None)
 
     def settle(self, host: str, port: int) -> None:
         """A viewer that was served at this port was heard from there, or is served there no more."""
-        ports = self._unheard.get(host, {})
-        if ports.pop(port, None) is not None and not ports:
-            del self._unheard[host]
+        self._unheard.forget(host, port)
+
+    def retire(self, host: str, port: int, announced_port: int, now_s: float) -> None:
+        """Who announced that port and was served at this one has left.
+
+        Its last datagrams may be yet to come and are nobody else's, until it comes back itself.
+        """
+        self._left.note(host, port, announced_port, now_s)

@@ -36,8 +36,14 @@ class UdpViewers:
             places.setdefault(place, {})[viewer] = connection
 
     def discard(self, viewer: Viewer, carrier: UdpCarrier) -> None:
-        self._leave(self._rtp_punches, self._by_rtp, carrier.rtp, viewer)
-        self._leave(self._rtcp_punches, self._by_rtcp, carrier.rtcp, viewer)
+        announced, now_s = viewer.transport, time.monotonic()
+        assert isinstance(announced, UdpTransport)
+        for punches, places, place, port in (
+            (self._rtp_punches, self._by_rtp, carrier.rtp, announced.rtp_port),
+            (self._rtcp_punches, self._by_rtcp, carrier.rtcp, announced.rtcp_port),
+        ):
+            self._leave(punches, places, place, viewer)
+            punches.retire(place.host, place.port, port, now_s)
 
     def is_alone(self, viewer: Viewer, carrier: UdpCarrier) -> bool:
         """Whether nobody else takes for its own what comes to this viewer's RTCP port.
@@ -52,10 +58,10 @@ class UdpViewers:
         if sender in self._by_rtp:
             self._rtp_punches.settle(sender.host, sender.port)
             return
-        announced = self._late(self._rtp_punches, self._by_rtp, sender)
-        if announced is not None:
-            newest = next(reversed(self._by_rtp[announced]))
-            self._move(self._rtp_punches, self._by_rtp, announced, sender, newest)
+        supposed = self._late(self._rtp_punches, self._by_rtp, sender)
+        if supposed is not None:
+            newest = next(reversed(self._by_rtp[supposed]))
+            self._move(self._rtp_punches, self._by_rtp, supposed, sender, newest)
             newest.redirect(rtp=sender)
         elif self._connections.includes(sender.host):
             self._rtp_punches.note(sender.host, sender.port, time.monotonic())
@@ -73,11 +79,11 @@ class UdpViewers:
 
     def _heard_late(self, sender: Endpoint, packet: bytes) -> bool:
         """RTCP from where nobody is served may be of one of those who are not yet found behind their NAT."""
-        announced = self._late(self._rtcp_punches, self._by_rtcp, sender)
-        if announced is not None:
-            for viewer, connection in reversed(self._by_rtcp[announced].items()):
+        supposed = self._late(self._rtcp_punches, self._by_rtcp, sender)
+        if supposed is not None:
+            for viewer, connection in reversed(self._by_rtcp[supposed].items()):
                 if _take_rtcp(viewer, connection, packet):
-                    self._move(self._rtcp_punches, self._by_rtcp, announced, sender, viewer)
+                    self._move(self._rtcp_punches, self._by_rtcp, supposed, sender, viewer)
                     viewer.redirect(rtcp=sender)
                     return True
         if self._connections.includes(sender.host):
@@ -92,23 +98,23 @@ class UdpViewers:
                 connection.end(viewer.session, UNREACHABLE)
 
     def _late(self, punches: Punches, places: _Places, sender: Endpoint) -> Endpoint | None:
-        """The place of whoever plays already and seems to come through its NAT with this datagram only.
+        """The place of whoever plays already and, as this datagram seems to show, is where it came from instead.
 
         While another player of that host is about to play, the datagram is rather that one's.
         """
-        port = punches.unheard(sender.host, time.monotonic())
+        port = punches.unheard(sender.host, sender.port, time.monotonic())
         if port is None or self._connections.awaits_play(sender.host):
             return None
-        announced = sender._replace(port=port)
-        if announced in places:
-            return announced
+        supposed = sender._replace(port=port)
+        if supposed in places:
+            return supposed
         punches.settle(sender.host, port)
         return None
 
-    def _move(self, punches: Punches, places: _Places, announced: Endpoint, sender: Endpoint, viewer: Viewer) -> None:
+    def _move(self, punches: Punches, places: _Places, supposed: Endpoint, sender: Endpoint, viewer: Viewer) -> None:
         """From now on this viewer's place is where the datagram came from; of several at one it is the newest's."""
-        places[sender] = {viewer: places[announced][viewer]}
-        self._leave(punches, places, announced, viewer)
+        places[sender] = {viewer: places[supposed][viewer]}
+        self._leave(punches, places, supposed, viewer)
 
     def _leave(self, punches: Punches, places: _Places, place: Endpoint, viewer: Viewer) -> None:
         """The viewer is served there no more; what is known of the place goes with the last one."""
