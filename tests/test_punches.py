@@ -1,5 +1,6 @@
 """Which of a host's ports a viewer is reached at."""
 
+from vstream.server.port_memory import PORTS_LIMIT, SITE_PORTS_LIMIT
 from vstream.server.punches import Punches
 
 HOST, OTHER = "192.0.2.7", "192.0.2.8"
@@ -116,3 +117,39 @@ def test_a_crowd_at_one_address_that_plays_at_once_is_not_mixed_up() -> None:
     for port in ports:
         punches.note(HOST, port, 1.0)
     assert [punches.take(HOST, port, 2.0) for port in ports] == list(ports)
+
+
+def test_what_is_remembered_is_bounded_however_many_hosts_and_ports_speak() -> None:
+    punches = Punches()
+    for number in range(3 * PORTS_LIMIT):
+        host = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+        punches.note(host, 61000, 1.0)
+        punches.retire(host, 61002, 5000, 1.0)
+        punches.take(host, 5000, 1.0)
+        punches.note(host, 61000, 1.0)
+    assert remembered(punches) == [PORTS_LIMIT] * 3
+
+
+def remembered(punches: Punches) -> list[int]:
+    return [len(memory) for memory in (punches._noted, punches._unheard, punches._left)]
+
+
+def test_what_is_old_is_forgotten_with_the_next_datagram() -> None:
+    punches = Punches()
+    for port in range(60_000, 60_100):
+        punches.note(HOST, port, 1.0)
+    punches.note(OTHER, 61000, 60.0)
+    assert remembered(punches)[0] == 1
+    punches.note(HOST, 60_000, 61.0)
+    punches.note(HOST, 60_001, 65.0)
+    punches.note(HOST, 60_002, 72.0)
+    assert remembered(punches)[0] == 2, "nor does what is new of a host keep what is old of it"
+
+
+def test_a_network_of_ipv6_displaces_nobody_but_itself() -> None:
+    punches = Punches()
+    punches.note(HOST, 61000, 1.0)
+    for number in range(3 * PORTS_LIMIT):
+        punches.note(f"2001:db8::{number:x}", 61000, 1.0)
+    assert remembered(punches)[0] == SITE_PORTS_LIMIT + 1
+    assert punches.take(HOST, 5000, 2.0) == 61000

@@ -28,16 +28,16 @@ class PortMemory(Generic[ValueT]):
 
     def note(self, host: str, port: int, value: ValueT, now_s: float) -> None:
         """Know this of a port from now on, instead of what was known before."""
-        self._drop_stale(now_s)
         self.forget(host, port)
         place = site(host)
         ports = self._sites.setdefault(place, OrderedDict())
         ports[host, port] = value, now_s
         self._sites.move_to_end(place)
         self._count += 1
-        if len(ports) > SITE_PORTS_LIMIT:
+        while len(ports) > SITE_PORTS_LIMIT or self._is_stale(next(iter(ports.values())), now_s):
             self._drop_oldest(place)
-        elif self._count > PORTS_LIMIT:
+        self._drop_stale(now_s)
+        if self._count > PORTS_LIMIT:
             self._drop_oldest(next(iter(self._sites)))
 
     def of(self, host: str, now_s: float) -> dict[int, ValueT]:
@@ -47,7 +47,7 @@ class PortMemory(Generic[ValueT]):
         return {
             port: value
             for (owner, port), (value, noted_s) in self._sites.get(site(host), OrderedDict()).items()
-            if owner == host and now_s - noted_s <= self._good_for_s
+            if owner == host and not self._is_stale((value, noted_s), now_s)
         }
 
     def forget(self, host: str, port: int) -> None:
@@ -70,8 +70,10 @@ class PortMemory(Generic[ValueT]):
         """Forget the sites of which nothing new was noted; they stand in the order of their newest."""
         while self._sites:
             place, ports = next(iter(self._sites.items()))
-            _, newest_s = ports[next(reversed(ports))]
-            if now_s - newest_s <= self._good_for_s:
+            if not self._is_stale(next(reversed(ports.values())), now_s):
                 return
             del self._sites[place]
             self._count -= len(ports)
+
+    def _is_stale(self, noted: tuple[ValueT, float], now_s: float) -> bool:
+        return now_s - noted[1] > self._good_for_s

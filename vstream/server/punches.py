@@ -1,14 +1,11 @@
 """Where viewers behind a NAT really are: the ports from which they reached us, which are not those they know."""
 
-from collections import OrderedDict
 from typing import NamedTuple
 
 from vstream.server.port_memory import PortMemory
 
 _GOOD_FOR_S = 10.0
 _LATE_S = 5.0
-_HOSTS_LIMIT = 1024
-_PORTS_LIMIT = 512
 
 
 class _Taken(NamedTuple):
@@ -26,20 +23,13 @@ class Punches:
     """
 
     def __init__(self) -> None:
-        self._ports: OrderedDict[str, OrderedDict[int, float]] = OrderedDict()
+        self._noted: PortMemory[None] = PortMemory(_GOOD_FOR_S)
         self._unheard: PortMemory[_Taken] = PortMemory(_GOOD_FOR_S)
         self._left: PortMemory[int] = PortMemory(_GOOD_FOR_S)
 
     def note(self, host: str, port: int, now_s: float) -> None:
         """A datagram came from there."""
-        ports = self._ports.setdefault(host, OrderedDict())
-        ports[port] = now_s
-        ports.move_to_end(port)
-        self._ports.move_to_end(host)
-        if len(ports) > _PORTS_LIMIT:
-            ports.popitem(last=False)
-        if len(self._ports) > _HOSTS_LIMIT:
-            self._ports.popitem(last=False)
+        self._noted.note(host, port, None, now_s)
 
     def take(self, host: str, announced_port: int, now_s: float) -> int:
         """The port at which a viewer that announced another is reached; each datagram counts for one viewer only.
@@ -48,17 +38,12 @@ class Punches:
         from the port of one who left count only for who announces the same as that one.
         """
         left = self._left.of(host, now_s)
-        ports = self._ports.get(host, OrderedDict())
-        recent = [port for port, noted_s in ports.items() if now_s - noted_s <= _GOOD_FOR_S]
-        recent = [port for port in recent if left.get(port, announced_port) == announced_port]
-        if announced_port not in recent:
-            port = recent[-1] if recent else announced_port
+        noted = [port for port in self._noted.of(host, now_s) if left.get(port, announced_port) == announced_port]
+        port = announced_port
+        if announced_port not in noted:
+            port = noted[-1] if noted else announced_port
             self._unheard.note(host, port, _Taken(announced_port, now_s), now_s)
-        else:
-            port = announced_port
-        ports.pop(port, None)
-        if not ports:
-            self._ports.pop(host, None)
+        self._noted.forget(host, port)
         return port
 
     def unheard(self, host: str, port: int, now_s: float) -> int | None:
