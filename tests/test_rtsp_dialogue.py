@@ -326,6 +326,23 @@ def test_interleaved_session_lives_as_long_as_its_connection() -> None:
     assert client.dialogue.closed() == ()
 
 
+def test_interleaved_session_that_never_played_ends_after_silence() -> None:
+    client = Client()
+    client.set_up()
+    session = client.dialogue.sessions["id1"]
+    client.dialogue.interleaved(InterleavedFrame(1, b""), client.now_s + 59)
+    assert client.dialogue.expired(client.now_s + 59 + 61) == ()
+    assert client.dialogue.expired(client.now_s + 59 + 100) == (End(session, "timeout"),)
+
+
+def test_interleaved_session_that_pauses_stays() -> None:
+    client = Client()
+    header = client.set_up()
+    client.ask("PLAY", URL, header)
+    client.ask("PAUSE", URL, header)
+    assert client.dialogue.expired(client.now_s + 100_000) == ()
+
+
 def test_rtcp_on_its_channel_belongs_to_the_session() -> None:
     client = Client()
     client.set_up(UDP)

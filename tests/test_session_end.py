@@ -93,6 +93,31 @@ def test_each_sign_of_life_keeps_a_session(life: str, ahead: Ahead) -> None:
         assert lively.ask("OPTIONS").status == 200
 
 
+def test_who_never_plays_keeps_no_place_for_ever(ahead: Ahead) -> None:
+    with served() as running, Viewer(running.url) as idle, Viewer(running.url) as paused, Viewer(running.url) as steady:
+        running.keyframe()
+        idle.set_up("tcp")
+        assert paused.play("tcp").ask("PAUSE").status == 200
+        steady.play("tcp")
+        ahead.s = 100
+        idle.wait_for_close()
+        let_all_be_looked_at(running)
+        for viewer in (paused, steady):
+            assert viewer.ask("PLAY").status == 200
+
+
+def test_a_peer_that_is_gone_is_noticed_within_two_minutes() -> None:
+    """By the connection alone, where nothing is to be sent (tcp(7))."""
+    with served() as running, Viewer(running.url) as viewer:
+        assert viewer.ask("OPTIONS").status == 200
+        (connection,) = running.server._connections
+        options = socket.SO_KEEPALIVE, socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT
+        levels = socket.SOL_SOCKET, *[socket.IPPROTO_TCP] * 3
+        is_on, idle_s, interval_s, count = map(connection._socket.getsockopt, levels, options)
+        assert is_on
+        assert idle_s + interval_s * count <= 120
+
+
 def play_at_ports_of(owner: Viewer, other: Viewer) -> None:
     """Have another session play to the ports that one has already."""
     assert owner.udp

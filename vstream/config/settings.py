@@ -385,7 +385,8 @@ class Settings:
     rtsp_session_timeout_s: int = _setting(
         60,
         Integer(10, 3600),
-        "How long a session over UDP lives without a request or RTCP from its viewer. Players are told.",
+        "How long a session over UDP, or one that never played, lives without a request or RTCP from its viewer. "
+        "Players are told.",
         unit="s",
         example="30",
         is_reloadable=True,

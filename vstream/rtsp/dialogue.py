@@ -149,12 +149,13 @@ class Dialogue:
         return None
 
     def expired(self, now_s: float) -> tuple[Effect, ...]:
-        """End the sessions that were silent too long; interleaved ones live as long as their connection."""
+        """End the sessions that were silent too long; interleaved ones that played live as long as their connection."""
         heard_since_s = now_s - self._session_timeout_s * _SILENCE_ALLOWED
         silent = [
             session
             for session in self._sessions.values()
-            if session.last_heard_s < heard_since_s and not isinstance(session.transport, InterleavedTransport)
+            if session.last_heard_s < heard_since_s
+            and not (session.has_played and isinstance(session.transport, InterleavedTransport))
         ]
         return tuple(self._end_unasked(session, "timeout") for session in silent)
 
@@ -292,7 +293,7 @@ class Dialogue:
             return self._ok(session, ("Range", ranges.LIVE_RANGE))
         if isinstance(session.transport, InterleavedTransport) and self._plays_interleaved():
             raise RtspError(453, "one connection carries one stream")
-        session.state = state
+        session.state, session.has_played = state, True
         answer = self._ok(session, ("Range", ranges.LIVE_RANGE), *self._rtp_info(session))
         return answer._replace(effects=(Play(session),))
 

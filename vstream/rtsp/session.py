@@ -79,6 +79,8 @@ class Session:
     track_url: str
     last_heard_s: float
     state: State = State.READY
+    has_played: bool = False
+    """Whether it ever did; one that paused may take its time to go on."""
     keys: SrtpKeys | None = None
     """What its media is encrypted with; None where it has no encryption of its own."""
 

@@ -12,6 +12,7 @@ SEND_BUFFER_BYTES = 4 << 20
 NOT_SENT_LIMIT_BYTES = 256 << 10
 RECEIVE_BUFFER_BYTES = 1 << 16
 _SO_SNDBUFFORCE = 32
+_KEEPALIVE_AFTER_S, _KEEPALIVE_EVERY_S, _KEEPALIVE_PROBES = 60, 10, 3
 _TCP_NOTSENT_LOWAT = 25
 _IP_PKTINFO = 8
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
@@ -172,6 +173,10 @@ def tune_connection(tcp: socket.socket, dead_after_s: float) -> None:
     tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
     tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     tcp.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # The kernel's own two hours are for connections that cost nobody a place.
+    tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_AFTER_S)
+    tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE_EVERY_S)
+    tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _KEEPALIVE_PROBES)
     with contextlib.suppress(OSError):
         tcp.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOT_SENT_LIMIT_BYTES)
         tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(dead_after_s * 1000))
