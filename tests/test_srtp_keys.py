@@ -15,7 +15,7 @@ from tests.rtsp_client import TRACK, URL, Client, Reply
 from vstream.rtsp import mikey
 from vstream.rtsp.keyring import Keyring
 from vstream.rtsp.session import MulticastTransport, Play
-from vstream.rtsp.srtp import SrtpKeys
+from vstream.rtsp.srtp_keys import SrtpKeys
 
 SECURE_URL = URL.replace("rtsp:", "rtsps:")
 SECURE_TRACK = TRACK.replace("rtsp:", "rtsps:")

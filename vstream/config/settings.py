@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, TypeVar, cast
 
 from vstream.config.kinds import Automatic, Choice, H264Level, Integer, Kind, Number, Text, Toggle
 from vstream.controls import parse_controls
-from vstream.group import parse_group
+from vstream.multicast_group import parse_group
 from vstream.networks import parse_networks
 from vstream.tunnel.origins import parse_origins
 

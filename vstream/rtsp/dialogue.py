@@ -28,7 +28,7 @@ from vstream.rtsp.session import (
     Transport,
     allowed_methods,
 )
-from vstream.rtsp.srtp import SAVP
+from vstream.rtsp.srtp_keys import SAVP
 from vstream.rtsp.uri import TRACK_CONTROL, Mount, RequestUri, parse_uri
 
 PUBLIC_METHODS = (*STATELESS_METHODS, "SETUP", "PLAY", "PAUSE", "TEARDOWN")

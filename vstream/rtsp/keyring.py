@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 
 from vstream.errors import RtspError
-from vstream.rtsp import mikey, srtp
-from vstream.rtsp.srtp import SrtpKeys
+from vstream.rtsp import mikey, srtp_keys
+from vstream.rtsp.srtp_keys import SrtpKeys
 
-_TAGS = {"": srtp.LONG_TAG_BYTES, "80": srtp.LONG_TAG_BYTES, "32": srtp.SHORT_TAG_BYTES}
-_RAND_AT = srtp.MASTER_BYTES
+_TAGS = {"": srtp_keys.LONG_TAG_BYTES, "80": srtp_keys.LONG_TAG_BYTES, "32": srtp_keys.SHORT_TAG_BYTES}
+_RAND_AT = srtp_keys.MASTER_BYTES
 _BUNDLE_AT = _RAND_AT + mikey.RAND_BYTES
 _SECRET_BYTES = _BUNDLE_AT + 4
 
@@ -56,8 +56,8 @@ class Keyring:
         secret, tag_bytes = self._new_secret(_SECRET_BYTES), _TAGS[wanted]
         master = secret[:_RAND_AT]
         self._offered = SrtpKeys(master, master, tag_bytes)
-        lines = (srtp.crypto_attribute(master, tag_bytes),)
-        if tag_bytes != srtp.LONG_TAG_BYTES:
+        lines = (srtp_keys.crypto_attribute(master, tag_bytes),)
+        if tag_bytes != srtp_keys.LONG_TAG_BYTES:
             return lines
         message = mikey.encode(
             master,

@@ -9,7 +9,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 
 from vstream.rtsp.headers import split_quoted
-from vstream.rtsp.srtp import KEY_BYTES, LONG_TAG_BYTES, MASTER_BYTES, SALT_BYTES
+from vstream.rtsp.srtp_keys import KEY_BYTES, LONG_TAG_BYTES, MASTER_BYTES, SALT_BYTES
 
 RAND_BYTES = 16
 _HEADER = struct.Struct("!BBBBIBB")

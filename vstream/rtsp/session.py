@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from vstream.errors import RtspError
 from vstream.rtsp.auth import Failure
 from vstream.rtsp.profile import AVP
-from vstream.rtsp.srtp import SrtpKeys
+from vstream.rtsp.srtp_keys import SrtpKeys
 
 
 class State(Enum):

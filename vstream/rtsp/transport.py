@@ -10,7 +10,7 @@ from vstream.rtsp.headers import split_quoted
 from vstream.rtsp.keyring import Protection
 from vstream.rtsp.profile import AVP, AVPF
 from vstream.rtsp.session import InterleavedTransport, MulticastTransport, Transport, UdpTransport
-from vstream.rtsp.srtp import SAVP
+from vstream.rtsp.srtp_keys import SAVP
 
 _PAIR = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _PROFILES = (AVP, AVPF, SAVP)

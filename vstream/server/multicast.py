@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 from vstream.addresses import interface_index
 from vstream.errors import ListenError
-from vstream.group import Group
+from vstream.multicast_group import Group
 from vstream.rtsp.session import MulticastTransport
 from vstream.server.connection import Connection
 from vstream.server.loop import EventLoop

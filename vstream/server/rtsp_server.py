@@ -12,7 +12,7 @@ from vstream._fastpath import Srtp
 from vstream.clock import monotonic_us, ntp_now
 from vstream.config import Settings
 from vstream.counters import counters
-from vstream.group import parse_group
+from vstream.multicast_group import parse_group
 from vstream.rtsp.dialogue import Dialogue
 from vstream.rtsp.keyring import Keyring
 from vstream.rtsp.parser import Limits

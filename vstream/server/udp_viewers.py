@@ -6,8 +6,8 @@ from vstream.rtsp.session import UdpTransport
 from vstream.server.connection import UNREACHABLE, Connection
 from vstream.server.crowd import Crowd
 from vstream.server.punches import Punches
-from vstream.server.refusals import Refusals
 from vstream.server.sockets import Endpoint
+from vstream.server.unreachable import Unreachable
 from vstream.server.viewer import UdpCarrier, Viewer
 
 _Places = dict[Endpoint, dict[Viewer, Connection]]
@@ -22,7 +22,7 @@ class UdpViewers:
         self._by_rtp: _Places = {}
         self._by_rtcp: _Places = {}
         self._rtp_punches, self._rtcp_punches = Punches(), Punches()
-        self._refusals = Refusals()
+        self._unreachable = Unreachable()
 
     def place(self, peer: Endpoint, announced: UdpTransport) -> tuple[Endpoint, Endpoint]:
         """Where a viewer that begins to play gets RTP and RTCP."""
@@ -93,7 +93,7 @@ class UdpViewers:
     def refused(self, receiver: Endpoint) -> None:
         """A viewer's host says that nobody receives RTP there; that ends the session once it is certain."""
         here = self._by_rtp.get(receiver)
-        if here and self._refusals.note(receiver, time.monotonic()):
+        if here and self._unreachable.note(receiver, time.monotonic()):
             for viewer, connection in list(here.items()):
                 connection.end(viewer.session, UNREACHABLE)
 
@@ -123,7 +123,7 @@ class UdpViewers:
         if not here:
             places.pop(place, None)
             punches.settle(place.host, place.port)
-            self._refusals.forget(place)
+            self._unreachable.forget(place)
 
 
 def _take_rtcp(viewer: Viewer, connection: Connection, packet: bytes) -> bool:

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from vstream.errors import CameraError, CameraMissingError, CameraSetupError, SourceError
 from vstream.sources.base import AccessUnit, Remedy, Sink
+from vstream.sources.camera_refusals import CameraRefusals
 from vstream.sources.camerasetup import CameraSetup
 from vstream.sources.channel import EVENT, Command, Ending, Event, Inbox, begin, open_pair, send_command
 from vstream.sources.fidelity import checked
-from vstream.sources.refusals import Refusals
 from vstream.sources.stderr import StderrLog
 from vstream.sources.worker_program import worker_environment, worker_program
 
@@ -54,7 +54,7 @@ class CameraProcess:
         self._stopped = False
         self._child: _Child | None = None
         self._ending: SourceError | None = None
-        self._refusals = Refusals()
+        self._refusals = CameraRefusals()
 
     @property
     def is_waiting(self) -> bool:

@@ -13,9 +13,9 @@ from picamera2.outputs import Output
 from vstream.errors import CameraError, CameraSetupError, CameraUnavailableError
 from vstream.sources.base import AccessUnit, Sink
 from vstream.sources.camera_controls import FRAME_DURATION, wanted_controls
+from vstream.sources.camera_refusals import who_has_it
 from vstream.sources.camerasetup import CameraSetup
 from vstream.sources.hardware_encoder import HardwareEncoder
-from vstream.sources.refusals import who_has_it
 from vstream.sources.software_encoder import SoftwareEncoder
 from vstream.sources.v4l2 import find_h264_encoder
 from vstream.sources.videoformat import VideoFormat

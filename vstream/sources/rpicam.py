@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from vstream.errors import CameraError, CameraMissingError, CameraSetupError, NoVideoError
 from vstream.sources.base import AccessUnit, Remedy, Sink
+from vstream.sources.camera_refusals import CameraRefusals, who_has_it
 from vstream.sources.camerasetup import CameraSetup
 from vstream.sources.control_values import likest
 from vstream.sources.fidelity import checked
-from vstream.sources.refusals import Refusals, who_has_it
 from vstream.sources.stderr import StderrLog
 from vstream.sources.stdin import StdinSource
 
@@ -82,7 +82,7 @@ class RpicamSource:
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: StdinSource | None = None
-        self._refusals = Refusals()
+        self._refusals = CameraRefusals()
 
     @property
     def is_waiting(self) -> bool:

@@ -11,14 +11,14 @@ _QUIET_S = 5.0
 
 @dataclass(slots=True)
 class _Run:
-    """Refusals of one port without a pause between them."""
+    """Unreachable of one port without a pause between them."""
 
     first_s: float
     last_s: float
     count: int = 0
 
 
-class Refusals:
+class Unreachable:
     """ICMP port-unreachable answers by the address and port that drew them (RFC 1122 section 3.2.2.1).
 
     One that strayed says nothing. Four within a second and more do; a host that sends them at all sends about one a

@@ -10,7 +10,7 @@ _ATTEMPT_LIMIT_S = 10.0
 log = logging.getLogger(__name__)
 
 
-class Refusals:
+class CameraRefusals:
     """Logs each new reason once, and knows whether a camera is being waited for.
 
     An attempt that has not been answered for ten seconds hangs, and is not waited for any longer.

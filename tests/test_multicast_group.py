@@ -6,7 +6,7 @@ import pytest
 
 from vstream.config import load_settings
 from vstream.errors import ConfigError
-from vstream.group import Group, parse_group
+from vstream.multicast_group import Group, parse_group
 
 
 @pytest.mark.parametrize(
