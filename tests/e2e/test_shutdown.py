@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -34,6 +35,17 @@ def test_fifty_viewers_are_told(clip: Path) -> None:
             viewer.wait_for_goodbye()
             viewer.wait_for_close()
     assert server.complaints() == []
+
+
+def test_whoever_signals_to_the_very_end_changes_nothing(clip: Path) -> None:
+    """Python gives its handlers back when it ends, and by default SIGHUP kills."""
+    server = start(clip)
+    server.wait_for("Video is")
+    server.process.terminate()
+    server.wait_for("Stopping")
+    while server.process.poll() is None:
+        server.process.send_signal(signal.SIGHUP)
+    assert server.wait_for_end() == 0
 
 
 def test_one_who_reads_nothing_does_not_hold_it_up(clip: Path) -> None:

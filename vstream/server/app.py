@@ -62,6 +62,7 @@ def serve(loaded: Loaded) -> int:
     systemd.stopping()
     _end(service, http, announced)
     loop.close()
+    _ignore_signals()
     if service.supervisor.outcome is not None:
         raise service.supervisor.outcome
     return 0
@@ -116,6 +117,12 @@ def _obey_signals(loop: EventLoop, reloader: Reloader, systemd: Systemd) -> None
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGHUP, reload)
+
+
+def _ignore_signals() -> None:
+    """From here on Python takes its handlers back, and who repeats a signal would kill what ends well."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def reload_for(systemd: Systemd, reloader: Reloader) -> None:
