@@ -2,28 +2,31 @@
 
 import pytest
 
-from vstream import clock
-from vstream.sources import pace
+from vstream.sources import container, file, pace, stdin
 from vstream.sources.base import AccessUnit, Source
 
 
 class FakeTime:
-    """Stands in for the module `time`: it is later only when someone sleeps, or by `step_us` each time it is asked."""
+    """A clock for sources: it is later only when one sleeps, or by `step_us` each time it is asked.
+
+    For sources alone: threads that other tests left would move it.
+    """
 
     def __init__(self, step_us: int = 0) -> None:
         self.at_us = 1_000_000
         self.step_us = step_us
 
-    def monotonic_ns(self) -> int:
+    def monotonic_us(self) -> int:
         self.at_us += self.step_us
-        return self.at_us * 1000
+        return self.at_us
 
     def sleep(self, wait_s: float) -> None:
         self.at_us += round(wait_s * 1e6)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> "FakeTime":
-        for module in (clock, pace):
-            monkeypatch.setattr(module, "time", self)
+        monkeypatch.setattr(pace, "time", self)
+        for module in (container, file, pace, stdin):
+            monkeypatch.setattr(module, "monotonic_us", self.monotonic_us)
         return self
 
 
