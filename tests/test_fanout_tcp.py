@@ -111,6 +111,12 @@ def test_a_viewer_that_does_not_read_loses_whole_units_until_a_keyframe(
     assert not stalled.writer.awaiting_keyframe
 
 
+def answer_until_full(line: Line) -> tuple[list[bytes], list[bytes]]:
+    """More answers than there is room for, and those that were taken."""
+    answers = [answer(str(number)) for number in range(10_000)]
+    return answers, [text for text in answers if line.writer.write(text)]
+
+
 def test_a_keyframe_larger_than_the_limit_reaches_an_idle_viewer(
     fanout: Fanout, trains: Trains, open_line: OpenLine
 ) -> None:
@@ -220,8 +226,7 @@ def test_answers_wait_their_turn_and_are_bounded(fanout: Fanout, trains: Trains,
     line = open_line(limit_bytes=30_000, send_buffer_bytes=SMALLEST_BUFFER_BYTES)
     fanout.join_tcp(line.writer, channel=0, cached=False)
     publish(fanout, trains.keyframe(25_000))
-    answers = [answer(str(number)) for number in range(10_000)]
-    written = [text for text in answers if line.writer.write(text)]
+    answers, written = answer_until_full(line)
     assert 10 < len(written) < len(answers)
     assert line.writer.queued_bytes <= 30_000 + ANSWERS_BYTES
     assert line.numbers() == [0]
@@ -235,8 +240,7 @@ def test_answers_have_room_behind_a_picture_larger_than_the_limit(
     fanout.join_tcp(line.writer, channel=0, cached=False)
     publish(fanout, trains.keyframe(100_000))
     room_bytes = line.writer.queued_bytes + ANSWERS_BYTES
-    answers = [answer(str(number)) for number in range(10_000)]
-    written = [text for text in answers if line.writer.write(text)]
+    answers, written = answer_until_full(line)
     assert room_bytes - len(answers[-1]) < line.writer.queued_bytes <= room_bytes
     assert line.numbers() == [0]
     assert line.received.answers == written

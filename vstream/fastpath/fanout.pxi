@@ -16,7 +16,7 @@ cdef void play_later(play_t *plan, uint32_t count, int64_t by_us) noexcept nogil
     cdef uint32_t i
     for i in range(count):
         plan[i].due_us += by_us
-        train_postpone(plan[i].train, <uint32_t>(by_us * CLOCK_RATE_HZ // 1000000))
+        train_postpone(plan[i].train, by_us)
 
 
 cdef class Fanout:

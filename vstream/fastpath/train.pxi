@@ -66,10 +66,10 @@ cdef void train_release(train_t *train) noexcept nogil:
     free(train)
 
 
-cdef void train_postpone(train_t *train, uint32_t by) noexcept nogil:
-    """Add to the timestamp of a train that nobody was given yet."""
+cdef void train_postpone(train_t *train, int64_t by_us) noexcept nogil:
+    """Make later the timestamp of a train that nobody was given yet."""
     cdef uint32_t i
-    train.timestamp += by
+    train.timestamp += <uint32_t>(by_us * CLOCK_RATE_HZ // 1000000)
     for i in range(train.packet_count):
         put_timestamp(train.plain + train.offsets[i], train.timestamp)
     train_drop_framed(train)
@@ -187,7 +187,7 @@ cdef class Train:
         return self.c.packet_count
 
     def postpone(self, int64_t by_us):
-        train_postpone(self.c, <uint32_t>(by_us * CLOCK_RATE_HZ // 1000000))
+        train_postpone(self.c, by_us)
 
     def packets(self):
         cdef const char *plain = <const char *>self.c.plain
