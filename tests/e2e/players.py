@@ -99,8 +99,9 @@ def _gst_environment(_transport: str) -> dict[str, str]:
 
 # At its end it sends PAUSE, and may decide to close in the midst of that: it cancels its own writing then, and calls it
 # the end of the connection. Only its log tells the two apart.
+_GST_WARNINGS = r"(\d[^\n]* WARN [^\n]*\n)*"  # its plugins have some to say where it never ran before
 _GST_CANCELLED_ITSELF = (
-    r"[^\n]* WARN [^\n]*: Operation was cancelled\n"
+    _GST_WARNINGS + r"\d[^\n]* WARN [^\n]*: Operation was cancelled\n"
     r"(ERROR: [^\n]*: Could not write to resource\.\nAdditional debug info:\n"
     r"[^\n]*gst_rtspsrc_(try_send|pause) \(\)[^\n]*\nCould not send message\. \(Received end-of-file\)\n){2}"
 )
@@ -119,8 +120,10 @@ def _python_player(name: str) -> Callable[[str, str], list[str]]:
 PLAYERS = [
     Player("ffmpeg", _ffmpeg, lambda out: len(hashes_of(out))),
     Player("ffprobe", _ffprobe, int),
-    Player("GStreamer", _gstreamer, _gst_frames, _gst_environment, excuse=_GST_CANCELLED_ITSELF),
-    Player("QGroundControl", _qgroundcontrol, _gst_frames, _gst_environment, excuse=_GST_CANCELLED_ITSELF),
+    Player("GStreamer", _gstreamer, _gst_frames, _gst_environment, _GST_WARNINGS, excuse=_GST_CANCELLED_ITSELF),
+    Player(
+        "QGroundControl", _qgroundcontrol, _gst_frames, _gst_environment, _GST_WARNINGS, excuse=_GST_CANCELLED_ITSELF
+    ),
     Player("mpv", _mpv, lambda out: 1 + int(re.findall(r"frame (\d+)", out)[-1]), chatter=r"frame \d+|\x1b\[K|\s"),
     Player("PyAV", _python_player("pyav"), int),
     Player(
