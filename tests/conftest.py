@@ -1,5 +1,9 @@
 """Fixtures that tests of several parts share; what is imported here, every test run imports."""
 
+import io
+import logging
+from collections.abc import Iterator
+
 import pytest
 
 from tests import certificates
@@ -22,3 +26,13 @@ def trains() -> Trains:
 @pytest.fixture
 def fanout() -> Fanout:
     return Fanout(gop_limit_bytes=1 << 24)
+
+
+@pytest.fixture
+def log_stream() -> Iterator[io.StringIO]:
+    """For a test that has log lines written to it; the next test finds logging as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield io.StringIO()
+    root.handlers = handlers
+    root.setLevel(level)

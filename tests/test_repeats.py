@@ -2,7 +2,6 @@
 
 import io
 import logging
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -31,13 +30,6 @@ def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
     return clocks
 
 
-@pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
-    yield stream
-    log.set_up("info", "text", io.StringIO())
-
-
 def fail(clocks: Clocks, text: str = "Camera failed") -> None:
     """Log a failure as it would be at that wall clock time."""
     logger = logging.getLogger("vstream.x")
@@ -46,32 +38,34 @@ def fail(clocks: Clocks, text: str = "Camera failed") -> None:
     logger.handle(record)
 
 
-def test_those_held_back_become_one_line(clocks: Clocks, stream: io.StringIO) -> None:
-    log.set_up("info", "text", stream)
+def test_those_held_back_become_one_line(clocks: Clocks, log_stream: io.StringIO) -> None:
+    log.set_up("info", "text", log_stream)
     for _ in range(50):
         fail(clocks)
-    assert stream.getvalue().count("\n") == LINES_A_WINDOW
+    assert log_stream.getvalue().count("\n") == LINES_A_WINDOW
     clocks.forward(WINDOW_S + 1)
     fail(clocks, "Another")
-    lines = stream.getvalue().splitlines()
+    lines = log_stream.getvalue().splitlines()
     assert len(lines) == LINES_A_WINDOW + 2
     assert lines[-2].endswith(f"Camera failed repeated={50 - LINES_A_WINDOW}")
 
 
 @pytest.mark.parametrize("step_s", [-30 * 86400, 30 * 86400])
-def test_a_wall_clock_that_is_set_does_not_silence_failures(clocks: Clocks, stream: io.StringIO, step_s: float) -> None:
-    log.set_up("info", "text", stream)
+def test_a_wall_clock_that_is_set_does_not_silence_failures(
+    clocks: Clocks, log_stream: io.StringIO, step_s: float
+) -> None:
+    log.set_up("info", "text", log_stream)
     fail(clocks)
     clocks.wall_s += step_s
     for _ in range(2 * LINES_A_WINDOW):
         clocks.forward(WINDOW_S + 1)
         fail(clocks)
-    assert stream.getvalue().count("\n") == 1 + 2 * LINES_A_WINDOW
+    assert log_stream.getvalue().count("\n") == 1 + 2 * LINES_A_WINDOW
 
 
-def test_a_wall_clock_that_is_set_forward_ends_no_window(clocks: Clocks, stream: io.StringIO) -> None:
-    log.set_up("info", "text", stream)
+def test_a_wall_clock_that_is_set_forward_ends_no_window(clocks: Clocks, log_stream: io.StringIO) -> None:
+    log.set_up("info", "text", log_stream)
     for _ in range(2 * LINES_A_WINDOW):
         clocks.wall_s += 2 * WINDOW_S
         fail(clocks)
-    assert stream.getvalue().count("\n") == LINES_A_WINDOW
+    assert log_stream.getvalue().count("\n") == LINES_A_WINDOW

@@ -58,11 +58,11 @@ def serve(loaded: Loaded) -> int:
         announced.start()
     _report_to(systemd, service, loop)
     loop.run()
+    _ignore_signals()
     log.info("Stopping")
     systemd.stopping()
     _end(service, http, announced)
     loop.close()
-    _ignore_signals()
     if service.supervisor.outcome is not None:
         raise service.supervisor.outcome
     return 0
@@ -120,7 +120,7 @@ def _obey_signals(loop: EventLoop, reloader: Reloader, systemd: Systemd) -> None
 
 
 def _ignore_signals() -> None:
-    """From here on Python takes its handlers back, and who repeats a signal would kill what ends well."""
+    """All ends in bounded time now; handlers Python would take back, and then who repeats a signal would kill us."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
