@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.network import wait_until
 from vstream.server.loop import EventLoop
+
+# epoll_wait and epoll_pwait of x86-64, epoll_pwait of arm64.
+EPOLL_CALLS = {"232", "281", "22"}
+LATE_S = 20.0
 
 
 @pytest.fixture
@@ -77,6 +82,33 @@ def test_a_signal_stops_it(loop: EventLoop) -> None:
         loop.run()
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_signal_that_interrupts_another_thread_stops_it_at_once(loop: EventLoop) -> None:
+    """As one does that comes when this thread is about to wait: its handler runs behind the wait."""
+    before = signal.signal(signal.SIGUSR1, lambda *_: loop.stop())
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    signal.set_wakeup_fd(loop.wake_fd)
+    waiting = Path(f"/proc/self/task/{threading.get_native_id()}/syscall")
+
+    def interrupted() -> None:
+        wait_until(lambda: waiting.read_text().split()[0] in EPOLL_CALLS, "the loop to wait")
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    other = threading.Thread(target=interrupted)
+    try:
+        loop.after(0, other.start)
+        loop.after(LATE_S, loop.stop)
+        begun_s = time.monotonic()
+        loop.run()
+        lasted_s = time.monotonic() - begun_s
+        other.join()
+    finally:
+        signal.set_wakeup_fd(-1)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
+        signal.signal(signal.SIGUSR1, before)
+    assert lasted_s < LATE_S
 
 
 def test_what_a_handler_raises_ends_nothing_else(loop: EventLoop, pair: Pair, caplog: pytest.LogCaptureFixture) -> None:

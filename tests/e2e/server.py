@@ -59,7 +59,10 @@ class Server:
 
     def wait_for_end(self) -> int:
         """Wait until the server ended by itself or by a signal and its log is complete; gives the exit code."""
-        code = self.process.wait(STOP_LIMIT_S)
+        try:
+            code = self.process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            raise AssertionError("\n".join([f"it has not ended after {STOP_LIMIT_S} s", *self.lines])) from None
         self._reader.join(STOP_LIMIT_S)
         return code
 

@@ -114,6 +114,8 @@ def _obey_signals(loop: EventLoop, reloader: Reloader, systemd: Systemd) -> None
         loop.after(0, lambda: reload_for(systemd, reloader))
         loop.wake()
 
+    # Python calls a handler between two of its steps: without this, not before a wait that had all but begun is over.
+    signal.set_wakeup_fd(loop.wake_fd, warn_on_full_buffer=False)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGHUP, reload)
@@ -123,6 +125,7 @@ def _ignore_signals() -> None:
     """All ends in bounded time now; handlers Python would take back, and then who repeats a signal would kill us."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    signal.set_wakeup_fd(-1)
 
 
 def reload_for(systemd: Systemd, reloader: Reloader) -> None:

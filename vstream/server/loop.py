@@ -1,5 +1,6 @@
 """The event loop: one thread waits for every socket and every due time."""
 
+import contextlib
 import heapq
 import itertools
 import logging
@@ -28,17 +29,22 @@ class EventLoop:
         self._handlers: dict[int, Handler] = {}
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
-        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._woken_fd, self._wake_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         # Reentrant because a signal handler may stop the loop within `wake`.
         self._wake_lock = threading.RLock()
         self._closed = False
         self._stopping = False
         self._woken: Callable[[], None] | None = None
-        self.add(self._wake_fd, self._drain_wake)
+        self.add(self._woken_fd, self._drain_wake)
 
     @property
     def epoll_fd(self) -> int:
         return self._epoll.fileno()
+
+    @property
+    def wake_fd(self) -> int:
+        """What is written to it, whatever it is, wakes the loop: for signal.set_wakeup_fd."""
+        return self._wake_fd
 
     def add(self, fd: int, handler: Handler) -> None:
         """Call `handler` with the epoll events whenever `fd` can be read, is closed, or (once armed) written."""
@@ -78,7 +84,8 @@ class EventLoop:
         """Have the loop call what `on_wake` set; from any thread or signal handler, also once it is closed."""
         with self._wake_lock:
             if not self._closed:
-                os.eventfd_write(self._wake_fd, 1)
+                with contextlib.suppress(BlockingIOError):  # full of others that wake it
+                    os.write(self._wake_fd, b"\0")
 
     def stop(self) -> None:
         """Make `run` return once the events at hand are dealt with; from any thread or signal handler."""
@@ -98,6 +105,7 @@ class EventLoop:
         with self._wake_lock:
             self._closed = True
             self._epoll.close()
+            os.close(self._woken_fd)
             os.close(self._wake_fd)
 
     def _turn(self, timeout_s: float) -> None:
@@ -114,7 +122,7 @@ class EventLoop:
         return max(0.0, self._due[0][0] - time.monotonic()) if self._due else -1.0
 
     def _drain_wake(self, _events: int) -> None:
-        os.eventfd_read(self._wake_fd)
+        os.read(self._woken_fd, select.PIPE_BUF)
         if self._woken is not None:
             self._woken()
 
