@@ -16,6 +16,7 @@ from vstream.sources.base import AccessUnit
 from vstream.stream import Stream
 
 _CLOSE_LIMIT_S = 10
+_GOODBYE_LIMIT_S = 0.5
 
 
 class Served:
@@ -77,7 +78,7 @@ class Served:
             self.loop.stop()
             self._thread.join(_CLOSE_LIMIT_S)
             assert not self._thread.is_alive()
-            self.server.shut_down()
+            self.server.shut_down(_GOODBYE_LIMIT_S)
             self.loop.close()
         return time.monotonic() - begun_s
 

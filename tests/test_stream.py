@@ -5,11 +5,11 @@ import time
 import pytest
 
 from tests.access_units import PPS, SPS, annexb, keyframe, picture
+from tests.clock import unix_us
 from tests.datagrams import sending
 from tests.interleaved import Line
 from tests.streams import stream
 from vstream.clock import monotonic_us
-from vstream.rtp import unix_us_from_ntp
 from vstream.sources.base import AccessUnit
 
 
@@ -87,7 +87,7 @@ def test_its_clocks_tell_one_instant() -> None:
     line.drain()
     stamp = int.from_bytes(line.received.frames[0][0][4:8])
     before_us, clocks, after_us = time.time_ns() // 1000, fed.clocks(), time.time_ns() // 1000
-    assert before_us - 1 <= unix_us_from_ntp(clocks.ntp_timestamp) <= after_us + 1
+    assert before_us - 1 <= unix_us(clocks.ntp_timestamp) <= after_us + 1
     elapsed_us = (clocks.rtp_timestamp - stamp) % 2**32 * 100 // 9
     assert 0 <= elapsed_us <= monotonic_us() - captured_us + 100
     line.close()

@@ -18,17 +18,6 @@ def ntp_from_unix_us(unix_us: int) -> int:
     return ((seconds + _UNIX_EPOCH_IN_NTP_S) % _NTP_ERA_S) << 32 | fraction
 
 
-def unix_us_from_ntp(ntp_timestamp: int) -> int:
-    """Convert a 64-bit NTP timestamp to microseconds since 1970, rounded down.
-
-    The seconds wrap in 2036: with the top bit clear they count from there (RFC 4330 section 3).
-    """
-    seconds, fraction = ntp_timestamp >> 32, ntp_timestamp & 0xFFFFFFFF
-    if seconds < _NTP_ERA_S // 2:
-        seconds += _NTP_ERA_S
-    return (seconds - _UNIX_EPOCH_IN_NTP_S) * 1_000_000 + (fraction * 1_000_000 >> 32)
-
-
 def ntp_middle32(ntp_timestamp: int) -> int:
     """Cut a 64-bit NTP timestamp to the 32 bits that a report block's LSR carries: 16.16 seconds."""
     return (ntp_timestamp >> 16) & 0xFFFFFFFF

@@ -39,7 +39,6 @@ SESSIONS_A_CONNECTION = 8
 _CHECK_INTERVAL_S = 1.0
 _PACE_S = 0.001
 _CLOSE_RETRY_S = 0.01
-GOODBYE_LIMIT_S = 0.5
 _TURNED_AWAY_LIMIT = 64
 SPARE_DESCRIPTORS = 48
 """File descriptors that no RTSP connection takes: for the HTTP port, and for a source that is started again."""
@@ -195,7 +194,7 @@ class RtspServer:
     def closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
 
-    def shut_down(self, within_s: float = GOODBYE_LIMIT_S) -> None:
+    def shut_down(self, within_s: float) -> None:
         """Say BYE to every viewer, write what is queued as far as they read it, then close all."""
         self._listener.close()
         if self._encrypted is not None:
