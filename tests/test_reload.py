@@ -13,11 +13,11 @@ from tests.access_units import number_in
 from tests.e2e.viewer import Viewer
 from tests.network import wait_until
 from tests.served import served
+from vstream import app
 from vstream.config import Settings, load_settings
 from vstream.notify import Systemd
 from vstream.reload import Reloader
 from vstream.rtsp.credentials import Credentials
-from vstream.server import app
 from vstream.server.password import PasswordKeeper
 from vstream.service import Service
 

@@ -125,7 +125,7 @@ def _global_options(version: Annotated[bool, _VERSION_OPTION] = False) -> None:
 
 def _serve(loaded: Loaded) -> int:
     from vstream import log
-    from vstream.server.app import serve
+    from vstream.app import serve
 
     log.set_up(loaded.settings.log_level, loaded.settings.log_format)
     return serve(loaded)
