@@ -1,12 +1,16 @@
 """Loopback ports that are free, waiting until another process has bound or left one, and ends of connections."""
 
 import contextlib
+import os
 import socket
 import struct
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "1"))
+"""How many times longer than usual tests wait for a server: emulated programs take longer."""
 
 
 def free_udp_pair() -> int:
@@ -30,10 +34,11 @@ def udp_backlog(port: int) -> int | None:
 
 
 def wait_until(true: Callable[[], bool], what: str, *, timeout_s: float = 30, pause_s: float = 0.005) -> None:
-    """Return as soon as `true` holds; fail with `what` was waited for after `timeout_s`."""
+    """Return as soon as `true` holds; fail with `what` was waited for after `timeout_s`, PATIENCE times over."""
+    timeout_s *= PATIENCE
     deadline_s = time.monotonic() + timeout_s
     while not true():
-        assert time.monotonic() < deadline_s, f"waited {timeout_s} s for {what}"
+        assert time.monotonic() < deadline_s, f"waited {timeout_s:g} s for {what}"
         time.sleep(pause_s)
 
 

@@ -10,9 +10,9 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from bench.cpu import rss_bytes
-from tests.network import wait_until
+from tests.network import PATIENCE, wait_until
 
-STOP_LIMIT_S = 10
+STOP_LIMIT_S = 10 * PATIENCE
 COMPLAINTS = ("Traceback", " ERROR ", "Exception", "internal error")
 
 
@@ -62,7 +62,7 @@ class Server:
         try:
             code = self.process.wait(STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
-            raise AssertionError("\n".join([f"it has not ended after {STOP_LIMIT_S} s", *self.lines])) from None
+            raise AssertionError("\n".join([f"it has not ended after {STOP_LIMIT_S:g} s", *self.lines])) from None
         self._reader.join(STOP_LIMIT_S)
         return code
 
