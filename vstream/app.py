@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 
 from vstream.config import Loaded, Settings
@@ -161,4 +162,15 @@ def _print_urls(settings: Settings, server: RtspServer, http: HttpServer | None)
     log.info("Serving %s", " ".join(urls))
     if http is not None:
         log.info("Metrics, health and status on port %d", http.port)
-    print(opening_help(urls), flush=True)
+    _print(opening_help(urls))
+
+
+def _print(text: str) -> None:
+    """A standard output that takes nothing, as on a full disk, is no reason not to serve."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        log.warning("Standard output takes nothing: %s", error.strerror)
+        # Python would fail once more as it ends, over what it still holds.
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())

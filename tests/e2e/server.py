@@ -84,12 +84,17 @@ class Server:
             self.lines.append(line.rstrip("\n"))
 
 
-def start(source: str | Path, *flags: str, stdin: IO[bytes] | int = subprocess.DEVNULL) -> Server:
+def start(
+    source: str | Path,
+    *flags: str,
+    stdin: IO[bytes] | int = subprocess.DEVNULL,
+    stdout: IO[bytes] | int = subprocess.DEVNULL,
+) -> Server:
     """Start `vstream serve` on loopback and ports that it picks."""
     origin = f"file:{source}" if isinstance(source, Path) else source
     command = [sys.executable, "-m", "vstream", "serve", "--source", origin, "--rtsp-host", "127.0.0.1"]
     command += ["--rtsp-port", "0", "--rtp-port", "0", "--metrics-port", "0", *flags]
-    process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, text=True)
     return Server(process)
 
 

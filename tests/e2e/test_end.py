@@ -1,8 +1,10 @@
 """How it ends: every viewer is told, a signal gives exit code 0, and what cannot begin says why in one line."""
 
+import os
 import signal
 import socket
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -41,6 +43,20 @@ def test_a_signal_ends_a_server_without_viewers(clip: Path) -> None:
     server.wait_for("Serving rtsp://")
     server.process.terminate()
     assert (ended(server), server.complaints()) == (0, [])
+
+
+@pytest.mark.parametrize("broken", ["full", "nobody reads"])
+def test_a_standard_output_that_takes_nothing_ends_nothing(clip: Path, broken: str) -> None:
+    with Path("/dev/full").open("wb") if broken == "full" else pipe_without_reader() as stdout:
+        server = start(clip, stdout=stdout)
+    try:
+        server.wait_for("Serving rtsp://")
+        with Viewer(server.url).play("udp") as viewer:
+            next(viewer.units())
+        server.process.terminate()
+        assert (server.wait_for_end(), server.complaints()) == (0, [])
+    finally:
+        ended(server)
 
 
 def test_the_end_of_standard_input_ends_every_session(tmp_path: Path) -> None:
@@ -92,6 +108,12 @@ def test_wrong_settings_are_all_named(clip: Path) -> None:
     server = start(clip, "--fps", "0", "--rtsp-path", "video")
     assert ended(server) == 2
     assert [("--fps" in line, "--rtsp-path" in line) for line in server.lines] == [(True, False), (False, True)]
+
+
+def pipe_without_reader() -> IO[bytes]:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    return os.fdopen(write_end, "wb")
 
 
 def refusal(server: Server, exit_code: int) -> str:
