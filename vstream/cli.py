@@ -164,17 +164,17 @@ def _status(
 
     address = _address(url) + "/status"
     if as_json:
-        print(dumps(fetch(address)[1], indent=2))
+        print(dumps(fetch(address, "viewers")[1], indent=2))
         return
     from vstream.http.view import show
 
-    show(lambda: fetch(address)[1])
+    show(lambda: fetch(address, "viewers")[1])
 
 
 def _healthcheck(url: Annotated[str, _URL_ARGUMENT] = "") -> None:
     from vstream.http.client import fetch
 
-    code, document = fetch(_address(url) + "/healthz")
+    code, document = fetch(_address(url) + "/healthz", "ready")
     for name in ("live", "ready"):
         verdict = document.get(name)
         print(f"{name}: {verdict['reason'] if isinstance(verdict, dict) else 'unknown'}")

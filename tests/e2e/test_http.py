@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
@@ -126,6 +127,43 @@ def test_nobody_answers() -> None:
         assert asked.returncode == 1
         assert asked.stderr.count("\n") == 1
         assert "does not answer" in asked.stderr
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\n\r\n{}",
+        b'HTTP/1.1 404 Not Found\r\n\r\n{"error": "not found"}',
+        b"HTTP/1.1 200 OK\r\n\r\n[]",
+    ],
+    ids=["another protocol", "cut off", "an empty object", "an error of others", "no object"],
+)
+@pytest.mark.parametrize("command", ["healthcheck", "status"])
+def test_another_program_answers(command: str, answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        url = f"http://127.0.0.1:{other.getsockname()[1]}"
+        thread = threading.Thread(target=answer_once, args=(other, answer))
+        thread.start()
+        asked = vstream(command, url)
+        thread.join()
+    assert (asked.returncode, asked.stderr.count("\n")) == (1, 1)
+    assert asked.stderr.startswith(f"vstream: {url}/")
+
+
+def answer_once(listening: socket.socket, answer: bytes) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(answer)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:909o", "http://[::1", "http://127.0.0.1/a b", "127.0.0.1:9090"])
+def test_what_is_no_url_is_named(url: str) -> None:
+    asked = vstream("status", url)
+    assert (asked.returncode, asked.stderr.count("\n")) == (1, 1)
+    assert asked.stderr.startswith(f"vstream: {url}/status")
 
 
 def test_status_for_people_and_for_scripts(server: Server, operator: Operator) -> None:
