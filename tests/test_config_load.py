@@ -1,5 +1,6 @@
 """Where settings come from, which one wins, and what is said of those that are wrong."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,37 @@ def test_a_file_that_is_no_toml_is_a_problem(content: bytes, config_file: Path) 
     config_file.write_bytes(content)
     (told,) = problems(config_file=config_file)
     assert "is no valid TOML" in told
+
+
+def test_a_file_without_end_is_a_problem(tmp_path: Path) -> None:
+    """A file of settings is read again while viewers watch: what it became meanwhile must not take all memory."""
+    endless = tmp_path / "vstream.toml"
+    endless.symlink_to("/dev/zero")
+    (told,) = problems(config_file=endless)
+    assert "vstream.toml cannot be read: File too large" in told
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(config_file: Path) -> None:
+    config_file.write_bytes(b"\xef\xbb\xbfrtsp_port = 9000\r\n")
+    assert load_settings(environment={}, config_file=config_file).settings.rtsp_port == 9000
+
+
+def test_text_that_a_file_has_as_a_number_is_not_guessed(config_file: Path) -> None:
+    config_file.write_text("rtsp_username = 1.10\nrtsp_password = 27182818284.5905\n")
+    name, password = problems(config_file=config_file)
+    assert f"rtsp_username in {config_file} cannot be a float: put it in quotes" in name
+    assert f"rtsp_password in {config_file} cannot be a float: put it in quotes" in password
+    assert "27182818284" not in password
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [("stream_source", "file:a\0b"), ("rtsp_password_file", "a\0b"), ("rtsp_tls_cert", "a\0b")],
+)
+def test_no_file_has_a_name_with_a_null_in_it(key: str, text: str, config_file: Path) -> None:
+    config_file.write_text(f"{key} = {json.dumps(text)}\n")
+    (told,) = problems(config_file=config_file)
+    assert f"{key} cannot be {text!r}" in told
 
 
 def test_the_level_is_raised_where_the_picture_needs_more() -> None:

@@ -1,5 +1,6 @@
 """Finds the settings in force: flag before environment before file before default. Reports all problems at once."""
 
+import errno
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,12 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vstream.config.access import problems_with
-from vstream.config.kinds import shown
+from vstream.config.kinds import Text, shown
 from vstream.config.settings import SETTINGS, Origin, Setting, Settings
 from vstream.errors import ConfigError, H264Error
 
 _LEVEL_FOLLOWS = {"stream_source", "stream_width", "stream_height", "stream_fps", "h264_profile", "h264_bitrate"}
 _ACCESS = {"rtsp_auth", "rtsp_username", "rtsp_password", "rtsp_password_file", "rtsp_tls_cert", "rtsp_tls_key"}
+_FILE_LIMIT_CHARACTERS = 1 << 20
 
 
 class Loaded(NamedTuple):
@@ -102,7 +104,7 @@ def _from_file(path: Path, problems: list[str]) -> dict[str, str]:
     import tomllib
 
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(_content(path))
     except OSError as error:
         problems.append(f"--config {path} cannot be read: {error.strerror}; give a readable TOML file")
         return {}
@@ -117,11 +119,21 @@ def _from_file(path: Path, problems: list[str]) -> dict[str, str]:
     for key, value in document.items():
         if key not in known:
             problems.append(f"{key} in {path} is no setting{_nearest(key, set(known))}")
+        elif isinstance(value, float) and isinstance(known[key].kind, Text):
+            problems.append(f"{key} in {path} cannot be a float: put it in quotes")  # 1.10 would become 1.1
         elif isinstance(value, str | bool | int | float):
             texts[key] = _bare(known[key], shown(value))
         else:
             problems.append(f"{key} in {path} cannot be a {type(value).__name__}: give one value")
     return {key: text for key, text in texts.items() if text.strip()}
+
+
+def _content(path: Path) -> str:
+    with path.open(encoding="utf-8-sig") as file:  # some editors begin a file with a byte order mark
+        text = file.read(_FILE_LIMIT_CHARACTERS + 1)
+    if len(text) > _FILE_LIMIT_CHARACTERS:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    return text
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> list[str]:

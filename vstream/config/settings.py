@@ -30,8 +30,12 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})|[0-9A-Fa-f:.]*:[0-9A-Fa-f
 
 def _is_source(text: str) -> bool:
     return text in {"auto", "camera", "rpicam", "test", STDIN_SOURCE} or (
-        text.startswith(FILE_PREFIX) and text != FILE_PREFIX
+        text.startswith(FILE_PREFIX) and _is_file_name(text.removeprefix(FILE_PREFIX))
     )
+
+
+def _is_file_name(text: str) -> bool:
+    return bool(text) and "\0" not in text
 
 
 def _are_controls(text: str) -> bool:
@@ -247,12 +251,15 @@ class Settings:
     )
     rtsp_tls_cert: str = _setting(
         "",
-        Text("the path of a file", bool),
+        Text("the path of a file", _is_file_name),
         "PEM file with the certificate chain for RTSPS. It and its key are read again when they change.",
         example="/etc/vstream/tls.crt",
     )
     rtsp_tls_key: str = _setting(
-        "", Text("the path of a file", bool), "PEM file with the certificate's key.", example="/etc/vstream/tls.key"
+        "",
+        Text("the path of a file", _is_file_name),
+        "PEM file with the certificate's key.",
+        example="/etc/vstream/tls.key",
     )
     rtsp_path: str = _setting(
         "/video",
@@ -327,7 +334,7 @@ class Settings:
     )
     rtsp_password_file: str = _setting(
         "",
-        Text("the path of a file", bool),
+        Text("the path of a file", _is_file_name),
         "File that holds the password instead of RTSP_PASSWORD, on one line; a line end behind it does not count. When "
         "the file changes the new password is in force within a second.",
         example="/run/secrets/rtsp-password",
