@@ -22,7 +22,7 @@ DAY_S = 86400
 
 def service_of(running: Served) -> Service:
     supervisor = SimpleNamespace(restarts={}, is_running=True, moved_us=0)
-    source = SimpleNamespace(name="test", is_waiting=False)
+    source = SimpleNamespace(name="test", is_waiting=False, remedies=())
     return Service(Settings(), cast(Source, source), running.stream, cast(Supervisor, supervisor), running.server)
 
 

@@ -45,6 +45,7 @@ class ServiceMetrics(Collector):
         self._service = service
         self._rates = rates
         self._places: dict[int, int] = {}
+        self._queue_full = 0
 
     def collect(self) -> Iterator[Metric]:
         build = {"version": __version__, "python": platform.python_version()}
@@ -88,11 +89,13 @@ class ServiceMetrics(Collector):
         feedback = dict.fromkeys(_FEEDBACK, 0) | counters.feedback
         yield _by_label("feedback_requests", "RTCP feedback of viewers, by what it asks for.", "kind", feedback)
         dropped, skipped = fanout.units_dropped, fanout.units_skipped
+        # Both may grow between the two looks, and Prometheus counts one that went down anew, from nothing.
+        self._queue_full = max(self._queue_full, dropped - skipped)
         yield _by_label(
             "frames_dropped",
             "Frames that a viewer did not get: its queue was full, or it waited for a keyframe after that.",
             "reason",
-            {"queue_full": dropped - skipped, "awaiting_keyframe": skipped},
+            {"queue_full": self._queue_full, "awaiting_keyframe": skipped},
         )
 
     def _latencies(self) -> Iterator[Metric]:
