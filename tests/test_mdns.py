@@ -1,4 +1,4 @@
-"""The name under which a camera's addresses are announced: its own among cameras that are called the same."""
+"""What is announced: a name of this camera's own among others that are called the same, and no loopback address."""
 
 import socket
 from pathlib import Path
@@ -47,3 +47,13 @@ def test_a_machine_announces_the_same_host_each_time(identity: Path) -> None:
     assert announced_host() == announced_host()
     (identity / "machine-id").write_text("4f1c2d3e\n")
     assert announced_host() == announced_host()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.1.1", "127.9.9.9", "::1", "localhost"])
+def test_a_server_on_loopback_is_announced_nowhere(host: str) -> None:
+    """Debian's /etc/hosts has 127.0.1.1 for the machine's own name, so that RTSP_HOST with that name listens there."""
+    assert mdns._addresses(host) == ()
+
+
+def test_a_server_on_another_address_is_announced_there() -> None:
+    assert mdns._addresses("192.0.2.1") == ("192.0.2.1",)

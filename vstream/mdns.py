@@ -6,10 +6,11 @@ import socket
 import threading
 import uuid
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vstream.addresses import LOOPBACK, local_addresses
+from vstream.addresses import local_addresses
 from vstream.config import Settings
 from vstream.urls import EVERY_ADDRESS
 
@@ -121,4 +122,4 @@ def _addresses(host: str) -> tuple[str, ...]:
         resolved = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
     except OSError:
         return ()
-    return tuple(sorted(resolved - {address.text for address in LOOPBACK} - {"::1"}))
+    return tuple(sorted(address for address in resolved if not ip_address(address).is_loopback))
