@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -27,7 +28,9 @@ def service_of(running: Served) -> Service:
 
 
 @pytest.mark.parametrize("step_s", [-40 * DAY_S, 40 * DAY_S])
-def test_a_wall_clock_that_is_set_changes_no_duration(step_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wall_clock_that_is_set_changes_no_duration_and_rights_dates(
+    step_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A Pi has no clock of its own that runs on without power."""
     begun_s = time.monotonic()
     with served() as running:
@@ -38,6 +41,9 @@ def test_a_wall_clock_that_is_set_changes_no_duration(step_s: float, monkeypatch
             wall = time.time
             monkeypatch.setattr(time, "time", lambda: wall() + step_s)
             told: Mapping[str, Any] = status.status(service, Rates(service))
+    now_s = time.time()
     (viewer,) = told["viewers"]
     for seconds in (told["uptime_s"], viewer["seconds"]):
         assert 0 <= seconds <= round(time.monotonic() - begun_s, 1)
+    for since in (told["since"], viewer["since"]):
+        assert now_s - (time.monotonic() - begun_s) - 1 <= datetime.fromisoformat(since).timestamp() <= now_s

@@ -19,8 +19,7 @@ class Service:
     stream: Stream
     supervisor: Supervisor
     server: RtspServer
-    started_unix_s: float = field(default_factory=time.time)
     started_s: float = field(default_factory=time.monotonic)
-    """The same by the clock that nobody sets."""
+    """By the clock that nobody sets."""
     is_ending: bool = False
     """Whether it was told to end and says goodbye to its viewers."""

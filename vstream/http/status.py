@@ -17,12 +17,13 @@ from vstream.service import Service
 
 def status(service: Service, rates: Rates) -> Mapping[str, object]:
     """The document; times are UTC, rates bits or frames a second, unknown values null."""
+    uptime_s = time.monotonic() - service.started_s
     return {
         "version": __version__,
         "python": sys.version.split()[0],
         "pid": os.getpid(),
-        "since": utc(service.started_unix_s),
-        "uptime_s": round(time.monotonic() - service.started_s, 1),
+        "since": _date(uptime_s),
+        "uptime_s": round(uptime_s, 1),
         "health": health(service),
         "source": _source(service, rates),
         "video": _video(service),
@@ -48,9 +49,9 @@ def verdict(given: Verdict) -> Mapping[str, object]:
     return {"ok": given.is_good, "reason": given.reason}
 
 
-def utc(unix_s: float) -> str:
-    """A time in the form of RFC 3339, to the second."""
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _date(seconds_ago: float) -> str:
+    """When that was, by the wall clock as it is set now; in the form of RFC 3339, to the second."""
+    return datetime.fromtimestamp(time.time() - seconds_ago, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _source(service: Service, rates: Rates) -> Mapping[str, object]:
@@ -96,12 +97,13 @@ def _viewers(service: Service, rates: Rates) -> list[Mapping[str, object]]:
 
 def _viewer(viewer: Viewer, bitrate_bps: float) -> Mapping[str, object]:
     writer, reception = viewer.carrier.writer, viewer.reception
+    seconds = time.monotonic() - viewer.since_s
     return {
         "viewer": viewer.number,
         "address": str(viewer.peer),
         "transport": viewer.carrier.name,
-        "since": utc(viewer.since_unix_s),
-        "seconds": round(time.monotonic() - viewer.since_s, 1),
+        "since": _date(seconds),
+        "seconds": round(seconds, 1),
         "playing": viewer.is_playing,
         "bitrate_bps": round(bitrate_bps),
         "packets": writer.packets_sent,

@@ -187,9 +187,8 @@ class Viewer:
         self._demand = KeyframeDemand()
         self._stream = stream
         self._cname = cname
-        self.since_unix_s = time.time()
         self.since_s = time.monotonic()
-        """The same by the clock that nobody sets."""
+        """When it came, by the clock that nobody sets."""
         self._asked_us: int | None = None
         self._playing = False
 
