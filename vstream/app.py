@@ -27,6 +27,8 @@ _SWITCH_INTERVAL_S = 0.0005
 _SOURCE_STOP_LIMIT_S = 0.3
 # What Python itself takes to end, out of the time that ending may take.
 _LEAVE_S = 0.1
+# How much longer than it may take ending is waited for on a busy machine.
+_UNEXPECTED_S = 5.0
 _STATUS_INTERVAL_S = 5.0
 
 log = logging.getLogger(__name__)
@@ -61,7 +63,7 @@ def serve(loaded: Loaded) -> int:
     loop.run()
     _ignore_signals()
     log.info("Stopping")
-    systemd.stopping()
+    systemd.stopping(service.settings.shutdown_grace_s + _UNEXPECTED_S)
     _end(service, http, announced)
     loop.close()
     if service.supervisor.outcome is not None:

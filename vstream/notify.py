@@ -26,8 +26,9 @@ class Systemd:
     def reloading(self) -> None:
         self._tell("RELOADING=1", f"MONOTONIC_USEC={monotonic_us()}")
 
-    def stopping(self) -> None:
-        self._tell("STOPPING=1", "STATUS=Stopping")
+    def stopping(self, limit_s: float) -> None:
+        """Ending, which may take `limit_s`, even where the manager would kill the process before."""
+        self._tell("STOPPING=1", "STATUS=Stopping", f"EXTEND_TIMEOUT_USEC={round(limit_s * 1e6)}")
 
     def status(self, text: str, *, alive: bool) -> None:
         """One line for `systemctl status`, and a sign of life where it is one."""

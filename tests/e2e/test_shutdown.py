@@ -84,15 +84,17 @@ def test_the_service_manager_is_told(clip: Path, tmp_path: Path, monkeypatch: py
         manager.settimeout(30)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         monkeypatch.setenv("WATCHDOG_USEC", "600000")
-        server = start(clip)
+        server = start(clip, "--shutdown-grace-s", "25")
         try:
             assert manager.recv(4096).startswith(b"READY=1\nSTATUS=Serving on port ")
             signs = [manager.recv(4096).decode().splitlines() for _ in range(3)]
             assert all(line.startswith("STATUS=0 viewers") for line, _ in signs)
             assert [line for _, line in signs] == ["WATCHDOG=1"] * 3
             server.process.terminate()
-            while b"STOPPING=1" not in manager.recv(4096):
+            while "STOPPING=1" not in (told := manager.recv(4096).decode()):
                 pass
             assert server.wait_for_end() == 0
+            asked_us = dict(line.split("=", 1) for line in told.splitlines())["EXTEND_TIMEOUT_USEC"]
+            assert int(asked_us) > 25e6, "the unit gives 10 s, then it kills"
         finally:
             server.process.kill()
