@@ -20,6 +20,7 @@ def test_every_setting_is_in_the_table_with_value_unit_and_origin() -> None:
     assert lines["RTSP_PORT"] == ["9000", "port", "environment"]
     assert lines["KEYFRAME_INTERVAL"] == ["30", "frames", "default"]
     assert lines["H264_BITRATE"][0] == "auto"
+    assert lines["LENS_POSITION"] == ["auto", "dioptres", "default"]
     assert len(lines) == len(SETTINGS) + 1
 
 

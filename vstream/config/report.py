@@ -29,7 +29,8 @@ def table(settings: Settings) -> str:
     rows = [("SETTING", "VALUE", "UNIT", "FROM")]
     for setting in SETTINGS:
         value = shown(_shown(settings, setting)) or '""'
-        value += f" ({_in_force(settings, setting)})" if isinstance(setting.kind, Automatic) and value == "auto" else ""
+        stands_for = _in_force(settings, setting)
+        value += f" ({stands_for})" if value == "auto" and stands_for not in {"auto", None} else ""
         rows.append((setting.environment, value, setting.unit, settings.origins.get(setting.name, "default")))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
