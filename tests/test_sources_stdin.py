@@ -1,8 +1,10 @@
 """Standard input: a file at its pace, a camera at once, and anything else refused in one line."""
 
+import fcntl
 import itertools
 import logging
 import os
+import resource
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -204,6 +206,15 @@ def test_a_closed_or_foreign_descriptor_is_one_line(tmp_path: Path) -> None:
         collect(StdinSource(25, fd=terminal), 1)
     os.close(master)
     os.close(terminal)
+
+
+def test_a_server_with_many_viewers_has_high_descriptors(pipe: Pipe) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1400), hard))
+    high = fcntl.fcntl(pipe.fd, fcntl.F_DUPFD_CLOEXEC, 1300)
+    with FileIO(high):
+        pipe.write_all(media.annexb("main"))
+        assert len(collect(StdinSource(25, fd=high, live=True), 1)) == 1
 
 
 def test_stop_ends_a_silent_input(pipe: Pipe) -> None:
