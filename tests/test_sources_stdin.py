@@ -224,8 +224,8 @@ def test_stop_ends_a_silent_input(pipe: Pipe) -> None:
 class Producer:
     """Lets pictures arrive at an ArrivalClock for 25 frames/s."""
 
-    def __init__(self) -> None:
-        self.clock = ArrivalClock(FrameClock(25, True))
+    def __init__(self, *, live: bool = False) -> None:
+        self.clock = ArrivalClock(FrameClock(25, True), live=live)
         self._at_us = 0
 
     def send(self, count: int, step_us: int, waited_us: int) -> list[int]:
@@ -264,6 +264,16 @@ def test_a_rushing_producer_is_paced_and_time_never_goes_back() -> None:
     assert not producer.clock.live
     assert times_us == sorted(set(times_us))
     assert {b - a for a, b in zip(times_us[-29:], times_us[-28:], strict=False)} == {40_000}
+
+
+def test_a_camera_is_on_time_again_after_it_was_not_read_for_seconds() -> None:
+    producer = Producer(live=True)
+    producer.send(10, 40_000, 39_000)
+    producer.send(100, 100, 0)
+    producer.send(50, 40_000, 39_000)
+    assert producer.clock.live
+    first, last = producer.send(2, 40_000, 39_000)
+    assert (first, last) == (10 * 40_000 + 100 * 100 + 50 * 40_000, 10 * 40_000 + 100 * 100 + 51 * 40_000)
 
 
 def test_now_and_then_a_wait_is_not_live() -> None:

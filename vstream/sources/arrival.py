@@ -11,12 +11,16 @@ class ArrivalClock:
 
     A camera's picture is late by nature and is wanted at once: its time is its arrival. A file that is piped in comes
     as fast as it is read, and is held to the frame rate instead. Times never go back when the mode changes.
+
+    A producer that is known to be `live` stays so: what it seems to rush has waited while this machine was busy, and
+    paced it would stay that late for good.
     """
 
     def __init__(self, frames: FrameClock, *, live: bool = False) -> None:
         self.live = live
         """Whether pictures are wanted at once; otherwise each waits for its time."""
         self.frames = frames
+        self._may_change = not live
         self._in_a_row = 0
         self._last_us: int | None = None
 
@@ -30,7 +34,7 @@ class ArrivalClock:
         """
         quarter_us = self.frames.span_us(2) // 4
         # A wait speaks for a live producer, none for one that could go faster: count those against the mode.
-        if (waited_us >= quarter_us) is not self.live:
+        if self._may_change and (waited_us >= quarter_us) is not self.live:
             self._in_a_row += 1
         else:
             self._in_a_row = 0
