@@ -34,6 +34,15 @@ def test_another_process_is_named_and_this_one_is_not(tmp_path: Path) -> None:
     assert holders(nodes) == []
 
 
+def test_a_name_that_the_kernel_cuts_within_a_character_is_no_error(tmp_path: Path) -> None:
+    device = tmp_path / "media0"
+    device.touch()
+    opens = OPEN.replace("spy", "fünf grosses Übel")
+    with a_program(device, opens) as pid:
+        (holder,) = holders(re.compile(re.escape(str(device))))
+    assert (holder.name, holder.pid) == ("fünf grosses \N{REPLACEMENT CHARACTER}", pid)
+
+
 def test_who_has_it_locked_is_told_from_who_merely_has_it_open(tmp_path: Path) -> None:
     device = tmp_path / "media0"
     device.touch()

@@ -72,6 +72,7 @@ def _target(descriptor: Path) -> str:
 
 def _name(process: Path) -> str:
     try:
-        return (process / "comm").read_text().strip() or "a program"
+        # The kernel cuts a name after 15 bytes, be it within a character.
+        return (process / "comm").read_text("utf-8", "replace").strip() or "a program"
     except OSError:
         return "a program"
