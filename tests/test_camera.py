@@ -1,12 +1,15 @@
 """The camera source where there is no camera. With one it is tested on the virtual Raspberry Pi."""
 
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
+from types import ModuleType
 
 import pytest
 
 from tests.encoding import video_format
-from vstream.errors import CameraMissingError
+from vstream.errors import CameraError, CameraMissingError, SourceError
+from vstream.sources.base import Sink
 from vstream.sources.camera import CameraSource, why_no_camera, why_no_camera_elsewhere
 from vstream.sources.camerasetup import CameraSetup
 
@@ -31,6 +34,25 @@ def test_it_can_be_run_again_after_a_failure() -> None:
     for _ in range(2):
         with pytest.raises(CameraMissingError):
             source.run(lambda unit: None)
+
+
+class Broken:
+    """A recording whose encoder breaks."""
+
+    def __init__(self, setup: CameraSetup, sink: Sink, failed: Callable[[Exception], None]) -> None:
+        failed(SourceError("libx264 failed: Generic error"))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_an_encoder_that_breaks_is_a_failure_of_the_camera_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The camera's process reports such failures alone; by any other it would die without a word to the operator."""
+    module = ModuleType("vstream.sources.recording")
+    vars(module)["Recording"] = Broken
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    with pytest.raises(CameraError, match="libx264 failed: Generic error"):
+        camera().run(lambda unit: None)
 
 
 def test_stopped_before_it_runs_it_does_not_touch_the_camera() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from vstream.errors import CameraError, CameraMissingError, SourceError
+from vstream.errors import CameraError, CameraMissingError
 from vstream.sources.base import Remedy, Sink
 from vstream.sources.camerasetup import CameraSetup
 from vstream.sources.worker_program import LIST_CAMERAS, worker_environment, worker_program
@@ -56,7 +56,7 @@ class CameraSource:
             self._record(sink, opened)
         if self._failure is None:
             return
-        if isinstance(self._failure, SourceError):
+        if isinstance(self._failure, CameraError):
             raise self._failure
         raise CameraError(f"camera or encoder broke: {self._failure}") from self._failure
 
