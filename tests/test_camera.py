@@ -1,5 +1,6 @@
 """The camera source where there is no camera. With one it is tested on the virtual Raspberry Pi."""
 
+import errno
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -36,6 +37,12 @@ def test_it_can_be_run_again_after_a_failure() -> None:
             source.run(lambda unit: None)
 
 
+def with_recording(recording: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("vstream.sources.recording")
+    vars(module)["Recording"] = recording
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+
 class Broken:
     """A recording whose encoder breaks."""
 
@@ -48,11 +55,34 @@ class Broken:
 
 def test_an_encoder_that_breaks_is_a_failure_of_the_camera_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     """The camera's process reports such failures alone; by any other it would die without a word to the operator."""
-    module = ModuleType("vstream.sources.recording")
-    vars(module)["Recording"] = Broken
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    with_recording(Broken, monkeypatch)
     with pytest.raises(CameraError, match="libx264 failed: Generic error"):
         camera().run(lambda unit: None)
+
+
+class Deaf:
+    """A recording whose driver takes no controls: what it says must not end the thread that obeys commands."""
+
+    def __init__(self, setup: CameraSetup, sink: Sink, failed: Callable[[Exception], None]) -> None:
+        self.encoder = self
+
+    def request_keyframe(self) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_driver_that_refuses_a_keyframe_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_recording(Deaf, monkeypatch)
+    source, answers = camera(), list[bool]()
+
+    def ask() -> None:
+        answers.append(source.request_keyframe())
+        source.stop()
+
+    source.run(lambda unit: None, opened=ask)
+    assert answers == [False]
 
 
 def test_stopped_before_it_runs_it_does_not_touch_the_camera() -> None:

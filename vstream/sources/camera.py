@@ -96,10 +96,7 @@ class CameraSource:
 
     def request_keyframe(self) -> bool:
         recording = self._recording
-        if recording is None:
-            return False
-        recording.encoder.request_keyframe()
-        return True
+        return recording is not None and _takes(recording.encoder.request_keyframe)
 
     def set_bitrate(self, bitrate_bps: int) -> bool:
         self._setup = replace(self._setup, video=replace(self._setup.video, bitrate_bps=bitrate_bps))
@@ -117,9 +114,9 @@ class CameraSource:
         self._woken.set()
 
 
-def _takes(change: Callable[[int], None], value: int) -> bool:
+def _takes(change: Callable[..., None], *values: int) -> bool:
     try:
-        change(value)
+        change(*values)
     except (OSError, ValueError):
         return False
     return True

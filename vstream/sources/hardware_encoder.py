@@ -35,7 +35,8 @@ class HardwareEncoder(V4L2Encoder):
         self.label = f"hardware ({node})"
 
     def request_keyframe(self) -> None:
-        self._key_frames_requested = self._key_frames_generated + 1
+        """Make the next picture an IDR picture; raises as `set_bitrate` does. picamera2 itself can from 0.3.32 on."""
+        self._set(videodev2.V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME, 1)
 
     def set_bitrate(self, bitrate_bps: int) -> None:
         """Change the target bitrate of the running encoder.

@@ -8,8 +8,6 @@ class V4L2Encoder(Encoder):
     framerate: float | None
     _enable_framerate: bool
     _controls: list[tuple[int, int]]
-    _key_frames_requested: int
-    _key_frames_generated: int
 
     def __init__(self, bitrate: int, pixformat: int) -> None: ...
     def thread_poll(self, buf_available: Queue[int]) -> None: ...
