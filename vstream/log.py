@@ -9,8 +9,9 @@ from typing import TextIO
 
 from vstream.repeats import Repeats, extra_fields
 
-# What stands before the @ of a URL, and what follows the names under which credentials travel (RFC 7235).
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*(?=@)|(?<=authorization:)[^\r\n]*", re.IGNORECASE)
+# What stands before the last @ of a URL's authority, as a password may hold another, and what follows the names under
+# which credentials travel (RFC 7235).
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*(?=@)|(?<=authorization:)[^\r\n]*", re.IGNORECASE)
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(0x80, 0xA0))} | {10: "\\n", 13: "\\r", 9: "\\t"}
 
 

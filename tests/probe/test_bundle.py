@@ -1,6 +1,7 @@
 """What goes into a bundle, and what must not."""
 
 import json
+import os
 import stat
 import tarfile
 from pathlib import Path
@@ -56,6 +57,31 @@ def test_no_secret_is_in_it(in_file: bool, tmp_path: Path) -> None:
     for secret_text in (PASSWORD, "hidden-words", "TOKEN"):
         assert secret_text not in everything
     assert "opened rtsp://***@10.0.0.7/video" in everything
+
+
+def test_a_password_with_an_at_sign_leaves_no_rest(tmp_path: Path) -> None:
+    made = subject(tmp_path / "pi", pi4, rtsp_auth="true", rtsp_username="viewer", rtsp_password="be@rer of w@ter")
+    log = "opened rtsp://viewer:be@rer of w@ter@10.0.0.7/video and rtsp://one:hid@den@10.0.0.8/"
+    everything = "\n".join(written(made, tmp_path / "b.tar.gz", log).values())
+    assert "opened rtsp://***" in everything
+    assert not [part for part in ("rer", "w@ter", "hid", "den") if f"{part}@10" in everything]
+    assert "rtsp://***@10.0.0.8/" in everything
+
+
+def test_text_that_is_not_unicode_does_not_keep_it_from_being_written(tmp_path: Path) -> None:
+    """As the name of a file from the command line, of which Python keeps the bytes that are not UTF-8 as surrogates."""
+    made, file = subject(tmp_path / "pi", pi4), tmp_path / "b.tar.gz"
+    found = written(made, file, os.fsdecode(b"no such file: vid\xe9o.h264"))
+    assert found["probe.log"] == "no such file: vid\\udce9o.h264\n"
+
+
+def test_a_folder_is_no_place_to_write_it_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, folder = subject(tmp_path / "pi", pi4), tmp_path / "folder"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with pytest.raises(OSError, match=r"'\.'$"):
+        bundle.write(Path(), REPORT, (), made.settings, made.machine)
+    assert list(folder.iterdir()) == []
 
 
 def test_only_its_owner_may_read_it(tmp_path: Path) -> None:

@@ -72,19 +72,18 @@ def _secrets(settings: Settings) -> list[str]:
 
 
 def _without(secrets: list[str], text: str) -> str:
-    text = without_credentials(text)
     for secret in secrets:
         text = text.replace(secret, "***")
-    return text
+    return without_credentials(text)
 
 
 def _write(file: Path, members: Mapping[str, str]) -> None:
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    unfinished = file.parent / f".{file.name}.{os.getpid()}"
     try:
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as out, tarfile.open(fileobj=out, mode="w:gz") as archive:
             for name, text in members.items():
-                content = f"{text}\n".encode()
+                content = f"{text}\n".encode(errors="backslashreplace")  # names of files need not be UTF-8
                 entry = tarfile.TarInfo(f"{_FOLDER}/{name}")
                 entry.size, entry.mtime, entry.mode = len(content), int(time.time()), 0o600
                 archive.addfile(entry, io.BytesIO(content))

@@ -37,7 +37,7 @@ def _save(trial: Trial, file: Path) -> tuple[int, int]:
         ValueError: the stream cannot be decoded.
     """
     jpeg, size = _last_picture(trial)
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    unfinished = file.parent / f".{file.name}.{os.getpid()}"
     try:
         unfinished.write_bytes(jpeg)
         unfinished.replace(file)
