@@ -176,6 +176,13 @@ def test_device_nodes_with_drivers_owners_and_modes(tmp_path: Path) -> None:
     assert (encoder["driver"], encoder["refused"]) == ("bcm2835-codec", None)
 
 
+def test_a_link_to_a_device_that_is_gone_is_none(tmp_path: Path) -> None:
+    made = subject(tmp_path, pi4)
+    (tmp_path / "dev/video99").symlink_to("gone")
+    found = device_nodes.check(made)
+    assert (found.status, len(found.facts["nodes"])) == ("ok", 6)  # type: ignore[arg-type]
+
+
 def test_who_is_not_in_the_group_is_told_so(tmp_path: Path) -> None:
     found = device_nodes.check(subject(tmp_path, pi4, identity=STRANGER))
     assert found.status == "failure"
