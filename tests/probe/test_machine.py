@@ -302,6 +302,14 @@ def test_interfaces_and_urls(tmp_path: Path) -> None:
     assert found.status == "warning"
 
 
+@pytest.mark.parametrize(("state", "status"), [("up", "warning"), ("down", "ok"), ("unknown", "ok")])
+def test_a_link_that_is_not_up_is_not_too_slow(state: str, status: str, tmp_path: Path) -> None:
+    """`down` is a card without a cable; a tunnel's state is `unknown`, whatever it carries."""
+    made = subject(tmp_path, pi4, rtsp_host="192.0.2.7")
+    write(tmp_path, {"/sys/class/net/eth0/operstate": f"{state}\n", "/sys/class/net/eth0/speed": "10\n"})
+    assert network.check(made).status == status
+
+
 def test_socket_limits_are_the_kernels(tmp_path: Path) -> None:
     made = subject(tmp_path, pi4)
     write(tmp_path, {"/proc/sys/net/core/rmem_max": "212992\n", "/proc/sys/net/core/wmem_max": "425984\n"})

@@ -17,7 +17,7 @@ def check(subject: Subject) -> Finding:
     seen = f"{names}; {' '.join(urls)}"
     if settings.rtsp_host in EVERY_ADDRESS and all(address.is_loopback for address in local_addresses()):
         return warning(seen, "only this machine itself reaches the stream: connect a network", facts)
-    slow = [one for one in interfaces if _carries_too_little(one["speed_mbps"], settings.bitrate_bps)]
+    slow = [one for one in interfaces if _carries_too_little(one, settings.bitrate_bps)]
     if slow:
         names = ", ".join(str(one["name"]) for one in slow)
         return warning(f"{seen}; {names} has little room for the stream", "lower H264_BITRATE, check the cable", facts)
@@ -35,5 +35,7 @@ def _described(machine: Machine, name: str) -> dict[str, object]:
     }
 
 
-def _carries_too_little(speed_mbps: object, bitrate_bps: int) -> bool:
-    return isinstance(speed_mbps, int) and speed_mbps * 1e6 < 2 * bitrate_bps
+def _carries_too_little(interface: dict[str, object], bitrate_bps: int) -> bool:
+    """Tunnels and cards without a cable name a speed, too, of 10 Mbit/s for want of another; they are not "up"."""
+    speed_mbps = interface["speed_mbps"]
+    return interface["state"] == "up" and isinstance(speed_mbps, int) and speed_mbps * 1e6 < 2 * bitrate_bps
