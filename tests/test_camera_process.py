@@ -124,6 +124,11 @@ def test_killed_it_is_a_failure_that_a_restart_may_mend(running: Callable[[str],
         camera(running("os.kill(os.getpid(), 9)")).run(lambda unit: None)
 
 
+def test_dead_before_its_first_order_it_still_says_how_it_ended() -> None:
+    with pytest.raises(CameraError, match="its process ended with exit code 7"):
+        camera(lambda _: [sys.executable, "-c", "import os; os._exit(7)"]).run(lambda unit: None)
+
+
 def test_one_that_does_not_end_is_killed(running: Callable[[str], Program]) -> None:
     program = running(f"""
         import signal

@@ -126,7 +126,10 @@ class Inbox:
             ValueError: what came is no message.
         """
         self._make_room()
-        count = self._end.recv_into(memoryview(self._buffer)[self._filled :])
+        try:
+            count = self._end.recv_into(memoryview(self._buffer)[self._filled :])
+        except ConnectionResetError:
+            return False  # it ended with commands that it had not read
         self._filled += count
         return count > 0
 
