@@ -60,6 +60,19 @@ def test_an_encoder_that_breaks_is_a_failure_of_the_camera_with_its_reason(monke
         camera().run(lambda unit: None)
 
 
+class Unready:
+    """What becomes of opening where libcamera itself cannot start."""
+
+    def __init__(self, setup: CameraSetup, sink: Sink, failed: Callable[[Exception], None]) -> None:
+        raise RuntimeError("Failed to start camera manager")
+
+
+def test_a_library_that_fails_is_told_with_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_recording(Unready, monkeypatch)
+    with pytest.raises(CameraError, match="Failed to start camera manager"):
+        camera().run(lambda unit: None)
+
+
 class Deaf:
     """A recording whose driver takes no controls: what it says must not end the thread that obeys commands."""
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from vstream.errors import CameraError, CameraMissingError
+from vstream.errors import CameraError, CameraMissingError, SourceError
 from vstream.sources.base import Remedy, Sink
 from vstream.sources.camerasetup import CameraSetup
 from vstream.sources.worker_program import LIST_CAMERAS, worker_environment, worker_program
@@ -129,7 +129,12 @@ def _open(setup: CameraSetup, sink: Sink, failed: Callable[[Exception], None]) -
         raise CameraMissingError(
             f"picamera2 cannot be imported ({error}); on a Raspberry Pi: sudo apt install python3-picamera2"
         ) from error
-    return Recording(setup, sink, failed)
+    try:
+        return Recording(setup, sink, failed)
+    except SourceError:
+        raise
+    except Exception as error:
+        raise CameraError(f"the camera cannot be worked: {error}") from error
 
 
 def why_no_camera() -> str | None:
