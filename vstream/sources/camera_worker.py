@@ -27,7 +27,7 @@ REOPENINGS_LIMIT = 40
 _PR_SET_PDEATHSIG = 1
 
 
-class _ReportingHandler(logging.Handler):
+class ReportingHandler(logging.Handler):
     """Passes log lines to the server, which writes all of them."""
 
     def __init__(self, worker: "Worker") -> None:
@@ -35,8 +35,12 @@ class _ReportingHandler(logging.Handler):
         self._worker = worker
 
     def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            text = f"{text}: {type(error).__name__}: {error}"
         with contextlib.suppress(OSError):
-            self._worker.report({"log": (record.levelno, record.name, record.getMessage())})
+            self._worker.report({"log": (record.levelno, record.name, text)})
 
 
 class Worker:
@@ -134,7 +138,7 @@ def main(argument: str) -> int:
         return 0
     worker = Worker(end)
     root = logging.getLogger()
-    root.handlers = [_ReportingHandler(worker)]
+    root.handlers = [ReportingHandler(worker)]
     root.setLevel(first["number"])
     if first["number"] > logging.DEBUG:
         logging.getLogger("picamera2").setLevel(logging.WARNING)  # it tells every step
