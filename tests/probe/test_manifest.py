@@ -11,7 +11,7 @@ import yaml
 
 from tests.k8s.manifests import K8S, Manifest, container, environment, find, needs_kustomize, pod, render
 from tests.k8s.test_pod_security import enforced, violations
-from tests.probe.machines import laptop, node, pi4, pi5, subject
+from tests.probe.machines import laptop, node, pi4, pi5, subject, write
 from vstream.errors import CameraError
 from vstream.probe.manifest import overlay
 
@@ -91,6 +91,14 @@ def test_plugin_and_streamer_stay_on_this_node(tmp_path: Path) -> None:
     plugin = find(manifests, "DaemonSet", "camera-device-plugin")["spec"]["template"]["spec"]
     for specification in (pod(manifests), plugin):
         assert specification["nodeSelector"] == {"camera": "true", "kubernetes.io/hostname": "pi-4"}
+
+
+def test_a_comment_beside_the_hosts_name_is_no_part_of_it(tmp_path: Path) -> None:
+    made = subject(tmp_path, pi4)
+    write(tmp_path, {"/etc/hostname": "# set by cloud-init\n\nPi-4\n"})
+    printed = overlay(made.settings, made.machine)
+    assert yaml.safe_load(printed)["kind"] == "Kustomization"
+    assert 'kubernetes.io/hostname: "pi-4"' in printed
 
 
 @needs_kustomize

@@ -29,7 +29,7 @@ def overlay(settings: Settings, machine: Machine) -> str:
     if not any(path.name.startswith("media") for path in files):
         raise CameraError("no /dev/media* here, so a pod could not be given a camera; run this on the Pi itself")
     has_encoder = settings.h264_encoder != "x264" and any(_ENCODER.search(_name(machine, path)) for path in files)
-    node = (machine.text("/etc/hostname") or "this-pi").lower()
+    node = _node(machine)
     names, gids = [machine.name_of(path) for path in files], _gids(files)
     parts = [
         _introduction(machine, node, names, gids),
@@ -39,6 +39,12 @@ def overlay(settings: Settings, machine: Machine) -> str:
         _settings_patch(settings),
     ]
     return "".join(parts)
+
+
+def _node(machine: Machine) -> str:
+    """The host's name as kubelet gives it; hostname(5) allows comments beside it."""
+    lines = (machine.text("/etc/hostname") or "").splitlines()
+    return next((line.strip() for line in lines if line.strip() and not line.startswith("#")), "this-pi").lower()
 
 
 def _name(machine: Machine, path: Path) -> str:
