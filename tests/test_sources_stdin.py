@@ -236,6 +236,10 @@ class Producer:
             self._at_us += step_us
         return times_us
 
+    def pause(self, pause_us: int) -> None:
+        """Let nothing arrive for a while."""
+        self._at_us += pause_us
+
 
 def test_five_waits_make_it_live_and_times_are_arrivals() -> None:
     producer = Producer()
@@ -274,6 +278,16 @@ def test_a_camera_is_on_time_again_after_it_was_not_read_for_seconds() -> None:
     assert producer.clock.live
     first, last = producer.send(2, 40_000, 39_000)
     assert (first, last) == (10 * 40_000 + 100 * 100 + 50 * 40_000, 10 * 40_000 + 100 * 100 + 51 * 40_000)
+
+
+def test_what_waited_while_nobody_read_is_no_rush_but_what_comes_behind_is() -> None:
+    producer = Producer()
+    producer.send(10, 40_000, 39_000)
+    producer.pause(4_000_000)
+    producer.send(100, 100, 0)
+    assert producer.clock.live
+    producer.send(10, 100, 0)
+    assert not producer.clock.live
 
 
 def test_now_and_then_a_wait_is_not_live() -> None:

@@ -12,8 +12,8 @@ class ArrivalClock:
     A camera's picture is late by nature and is wanted at once: its time is its arrival. A file that is piped in comes
     as fast as it is read, and is held to the frame rate instead. Times never go back when the mode changes.
 
-    A producer that is known to be `live` stays so: what it seems to rush has waited while this machine was busy, and
-    paced it would stay that late for good.
+    What a live producer seems to rush may have waited while this machine was busy, and paced it would stay that late
+    for good: only what it cannot have had the time for counts. One that is known to be `live` stays so.
     """
 
     def __init__(self, frames: FrameClock, *, live: bool = False) -> None:
@@ -22,6 +22,7 @@ class ArrivalClock:
         self.frames = frames
         self._may_change = not live
         self._in_a_row = 0
+        self._waited_at_us = 0
         self._last_us: int | None = None
 
     def time_us(self, arrival_us: int, waited_us: int, duration_fields: int) -> int:
@@ -34,11 +35,14 @@ class ArrivalClock:
         """
         quarter_us = self.frames.span_us(2) // 4
         # A wait speaks for a live producer, none for one that could go faster: count those against the mode.
-        if self._may_change and (waited_us >= quarter_us) is not self.live:
+        is_waited_for = waited_us >= quarter_us
+        if is_waited_for:
+            self._waited_at_us = arrival_us
+        if self._may_change and is_waited_for is not self.live:
             self._in_a_row += 1
         else:
             self._in_a_row = 0
-        if self._in_a_row >= (_RUSH_TO_BE_PACED if self.live else _WAITS_TO_GO_LIVE):
+        if self._rushes(arrival_us) if self.live else self._in_a_row >= _WAITS_TO_GO_LIVE:
             self.live = not self.live
             self._in_a_row = 0
             if not self.live and self._last_us is not None:
@@ -51,3 +55,8 @@ class ArrivalClock:
             due_us = max(arrival_us, self._last_us + quarter_us)
         self._last_us = due_us
         return due_us
+
+    def _rushes(self, arrival_us: int) -> bool:
+        """Whether so many pictures came without a wait as a live producer has not had the time for."""
+        lasts_us = self._in_a_row * self.frames.span_us(2)
+        return self._in_a_row >= _RUSH_TO_BE_PACED and lasts_us > arrival_us - self._waited_at_us
