@@ -293,6 +293,21 @@ def test_nothing_is_written_once_closed(fanout: Fanout, trains: Trains, open_lin
     assert not line.writer.write(answer("too late"))
 
 
+def test_a_writer_that_closed_within_a_picture_may_still_leave(
+    fanout: Fanout, trains: Trains, open_line: OpenLine
+) -> None:
+    line, other = open_line(send_buffer_bytes=SMALLEST_BUFFER_BYTES), open_line()
+    for one in (line, other):
+        fanout.join_tcp(one.writer, channel=0, cached=False)
+    publish(fanout, trains.keyframe(100_000))
+    assert line.writer.queued_bytes > 0
+    line.writer.close()
+    fanout.leave_tcp(line.writer)
+    publish(fanout, trains.picture())
+    assert line.writer.queued_bytes == 0
+    assert other.numbers() == [0, 1]
+
+
 def test_a_stall_is_the_time_without_progress(fanout: Fanout, trains: Trains, open_line: OpenLine) -> None:
     line = open_line(send_buffer_bytes=SMALLEST_BUFFER_BYTES)
     fanout.join_tcp(line.writer, channel=0, cached=False)

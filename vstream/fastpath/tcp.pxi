@@ -249,4 +249,6 @@ cdef class TcpWriter(Writer):
                 vs_openssl.SSL_shutdown(self.c.tls)
             self.c.fd = -1
             queue_clear(&self.c.flow.queue)
+            self.c.head_written = 0
+            self.c.tls_begun = False
             pthread_mutex_unlock(&self.c.lock)
