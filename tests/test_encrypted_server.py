@@ -211,6 +211,26 @@ def test_a_chain_longer_than_the_socket_takes_is_sent_to_its_end(
                 assert encrypted.recv(15) == b"RTSP/1.0 200 OK"
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\nConnection: close\r\n\r\n",
+        b"no request at all\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+    ],
+)
+def test_a_client_can_tell_the_end_from_an_answer_cut_off(running: Served, last: bytes) -> None:
+    """RFC 8446 section 6.1: whoever writes no more says so before."""
+    with unverified_context().wrap_socket(raw(running), suppress_ragged_eofs=False) as encrypted:
+        encrypted.sendall(last)
+        answer = b""
+        while data := encrypted.recv(4096):
+            answer += data
+        assert b"\r\n\r\n" in answer
+        encrypted.sendall(b"what still was on its way")
+    wait_until(lambda: not len(running.server._connections), "its end")
+
+
 def refusal_of(running: Served, *options: str) -> str:
     """What openssl's client says at its end, having asked for another negotiation if it got that far."""
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{running.server.encrypted_port}", *options]

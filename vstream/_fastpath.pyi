@@ -147,6 +147,9 @@ class TcpWriter(Writer):
         """Whether it is a TLS connection whose handshake is not over."""
 
     def flush(self) -> None: ...
+    def say_end(self) -> None:
+        """Tell a TLS peer, behind all that is queued, that nothing more comes; `close` does so by itself."""
+
     def close(self) -> None:
         """Forget the socket and all that is queued; the caller closes the descriptor."""
 

@@ -132,6 +132,12 @@ cdef bint tcp_admits_answer(tcp_t *tcp, uint32_t length) noexcept nogil:
     return answers_bytes <= ANSWERS_BYTES
 
 
+cdef void tcp_say_end(tcp_t *tcp) noexcept nogil:
+    """Let a TLS peer know that nothing was cut off (close_notify, RFC 8446 section 6.1); the lock is held."""
+    if tcp.fd >= 0 and tcp.tls != NULL and not tcp.flow.error:
+        vs_openssl.SSL_shutdown(tcp.tls)
+
+
 cdef void tcp_deliver(tcp_t *tcp, train_t *train, bint replayed) noexcept nogil:
     """Queue a train and, where nothing is before it, write it. The fanout's lock is held."""
     cdef const framed_t *framed = train_framed(train, tcp.channel, tcp.websocket)
@@ -242,11 +248,16 @@ cdef class TcpWriter(Writer):
             tcp_flush(&self.c)
             pthread_mutex_unlock(&self.c.lock)
 
+    def say_end(self):
+        with nogil:
+            pthread_mutex_lock(&self.c.lock)
+            tcp_say_end(&self.c)
+            pthread_mutex_unlock(&self.c.lock)
+
     def close(self):
         with nogil:
             pthread_mutex_lock(&self.c.lock)
-            if self.c.fd >= 0 and self.c.tls != NULL and not self.c.flow.error:
-                vs_openssl.SSL_shutdown(self.c.tls)
+            tcp_say_end(&self.c)
             self.c.fd = -1
             queue_clear(&self.c.flow.queue)
             self.c.head_written = 0

@@ -468,6 +468,7 @@ class Connection:
         """
         if self._open and self._finished_s is None and self.written:
             self._finished_s = time.monotonic()
+            self.writer.say_end()
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_WR)
 
