@@ -4,6 +4,7 @@ import logging
 import random
 import socket
 import struct
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ import pytest
 
 from tests.access_units import number_in
 from tests.clock import Ahead, ahead
-from tests.e2e.viewer import Viewer, packet_types, receiver_report
+from tests.e2e.viewer import Viewer, group_pair, packet_types, receiver_report
+from tests.netns import own_network, run_in_own_network
 from tests.network import free_udp_pair, wait_until
 from tests.served import Served, served
 from vstream.config import Settings
@@ -27,6 +29,13 @@ __all__ = ["ahead"]
 TTL = 7
 IP_RECVTTL, IP_TTL = 12, 2
 SENDER_REPORT_TYPE, GOODBYE_TYPE = 200, 203
+WIRE_ADDRESS = "10.91.1.1"
+WIRE = (
+    "link add wire type veth peer name socket",
+    "link set socket up",
+    "link set wire up",
+    f"address add {WIRE_ADDRESS}/24 dev wire",
+)
 
 
 class Answering:
@@ -242,6 +251,47 @@ def test_viewers_by_every_transport_at_once() -> None:
             units = viewer.units()
             while number_in(next(units).units) < 20:
                 pass
+
+
+@own_network
+@pytest.mark.parametrize("interface", ["the_name", "the_address"])
+def test_who_plays_gets_on_when_the_interface_comes_again_with_another_number(interface: str) -> None:
+    run_in_own_network("ip link set lo up", f"{__name__}:through_a_wire_known_by_{interface}")
+
+
+def through_a_wire_known_by_the_name() -> None:
+    through_a_wire("wire")
+
+
+def through_a_wire_known_by_the_address() -> None:
+    through_a_wire("")
+
+
+def through_a_wire(interface: str) -> None:
+    plug_in()
+    settings = Settings(rtsp_multicast=f"239.255.42.1/5004/{TTL}", rtsp_multicast_interface=interface)
+    with served(host=WIRE_ADDRESS, settings=settings) as running:
+        running.keyframe()
+        with Viewer(running.url, source=WIRE_ADDRESS).play("multicast") as viewer:
+            viewer.rtp()
+            before = socket.if_nametoindex("wire")
+            subprocess.run(["ip", "link", "delete", "wire"], check=True)
+            running.picture()
+            plug_in()
+            assert socket.if_nametoindex("wire") != before
+            viewer.udp = group_pair("239.255.42.1", 5004, WIRE_ADDRESS)
+            assert packet_types(viewer.rtcp())[0] == SENDER_REPORT_TYPE
+            running.keyframe()
+            viewer.rtp()
+            one = next(iter(running.server.viewers.values()))
+            rtcp = viewer.udp[1]
+            rtcp.sendto(receiver_report(running.stream.ssrc, lost=5), rtcp.getsockname())
+            wait_until(lambda: one.reception.packets_lost == 5, "the report being heard")
+
+
+def plug_in() -> None:
+    for command in WIRE:
+        subprocess.run(["ip", *command.split()], check=True)
 
 
 @pytest.mark.parametrize(

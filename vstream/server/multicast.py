@@ -1,5 +1,6 @@
 """Viewers by multicast: one train to the group however many there are, and one ear for what they report."""
 
+import contextlib
 import logging
 import socket
 from ipaddress import ip_address
@@ -95,6 +96,7 @@ class MulticastGroup:
             self.send_rtcp(goodbye)
 
     def send_rtcp(self, packet: bytes) -> None:
+        self._follow_interface()
         self._ports.send_rtcp(self._source, self._rtcp, packet)
 
     def heard(self, sender: Endpoint, packet: bytes) -> None:
@@ -109,19 +111,30 @@ class MulticastGroup:
                 connection.heard_rtcp(viewer.session)
                 viewer.heard(packet)
 
-    def _aim(self) -> int:
-        """Choose the interface; gives its number, 0 for that of the routes. One plugged in again has another."""
+    def _aim(self) -> None:
+        index = self._current_index()
+        self._ports.aim_multicast(self._rtp.host, index, self.transport.ttl)
+        self._index = index
+
+    def _current_index(self) -> int:
+        """The interface's number, 0 for that of the routes. One plugged in again has another."""
         try:
-            index = interface_index(self._interface) if self._interface else 0
+            return interface_index(self._interface) if self._interface else 0
         except LookupError:
             what = f"RTSP_MULTICAST_INTERFACE {self._interface} is no interface or address of this machine"
             raise ListenError(f"{what}; `ip address` shows those it has") from None
-        self._ports.aim_multicast(self._rtp.host, index, self.transport.ttl)
-        return index
+
+    def _follow_interface(self) -> None:
+        """Those who play get on when the interface was away and came again; while it is away they wait."""
+        with contextlib.suppress(ListenError):
+            if self._playing and self._current_index() != self._index:
+                self._stop_listening()
+                self._listen()
 
     def _listen(self) -> None:
         try:
-            self._ear = bind_to_group(self._rtcp, self._aim())
+            self._aim()
+            self._ear = bind_to_group(self._rtcp, self._index)
         except (ListenError, OSError) as error:
             log.warning("Multicast group not joined, RTSP_MULTICAST_INTERFACE may have to name the way: %s", error)
         else:
