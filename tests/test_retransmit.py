@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -213,6 +214,26 @@ def test_a_flood_of_requests_gets_no_more_than_its_share(rtx: tuple[int, int, in
                 sender.fanout.retransmit(viewer.writer, sequences_of(train) * 50)
                 again_bytes += sum(map(len, viewer.rest()))
         assert sent_bytes / SHARE * 0.9 < again_bytes < sent_bytes / SHARE * 1.1
+
+
+def test_asking_for_what_is_not_there_costs_the_others_little_however_much_is_kept() -> None:
+    """While it is looked for nothing is sent to anybody."""
+
+    def seconds(pictures: int) -> float:
+        with sending() as sender:
+            trains = [sender.trains.keyframe(), *[sender.trains.picture(20) for _ in range(pictures)]]
+            for train in trains:
+                sender.fanout.publish(train, 0)
+            viewer = sender.joined()
+            absent = [(trains[0].first_sequence - 1) & 0xFFFF] * 1000
+            took = []
+            for _ in range(10):
+                begun_s = time.thread_time()
+                assert sender.fanout.retransmit(viewer.writer, absent) == 0
+                took.append(time.thread_time() - begun_s)
+            return min(took)
+
+    assert seconds(20_000) < seconds(1) * 50
 
 
 def test_what_may_be_asked_for_is_not_saved_up_for_ever() -> None:

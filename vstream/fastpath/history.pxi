@@ -53,18 +53,50 @@ cdef struct place_t:
     uint32_t packet
 
 
-cdef inline bint train_has(train_t *train, uint16_t sequence, place_t *found) noexcept nogil:
-    found[0] = place_t(train, <uint16_t>(sequence - train.first_sequence))
-    return found.packet < train.packet_count
+cdef inline bint train_has(train_t *train, uint64_t number, place_t *found) noexcept nogil:
+    found[0] = place_t(train, <uint32_t>(number - train.first_sequence))
+    return number >= train.first_sequence and number - train.first_sequence < train.packet_count
+
+
+cdef inline uint64_t number_up_to(const train_t *newest, uint16_t sequence) noexcept nogil:
+    """The newest packet of that sequence number, with wraps counted, that is no newer than the train."""
+    cdef uint64_t last = newest.first_sequence + newest.packet_count - 1
+    return last - <uint16_t>(last - sequence)
+
+
+cdef bint history_has(history_t *history, uint16_t sequence, place_t *found) noexcept nogil:
+    cdef uint32_t low = 0, high = history.count, middle
+    cdef uint64_t number
+    if not history.count:
+        return False
+    number = number_up_to(history_at(history, history.count - 1).train, sequence)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if history_at(history, middle).train.first_sequence <= number:
+            low = middle
+        else:
+            high = middle
+    return train_has(history_at(history, low).train, number, found)
+
+
+cdef bint gop_has(gop_t *gop, uint16_t sequence, place_t *found) noexcept nogil:
+    cdef uint32_t low = 0, high = gop.count, middle
+    cdef uint64_t number
+    if not gop.count:
+        return False
+    number = number_up_to(gop.trains[gop.count - 1], sequence)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if gop.trains[middle].first_sequence <= number:
+            low = middle
+        else:
+            high = middle
+    return train_has(gop.trains[low], number, found)
 
 
 cdef bint history_find(history_t *history, gop_t *gop, uint16_t sequence, place_t *found) noexcept nogil:
-    """Find a packet by its sequence number, the newest first; a newcomer may lose one of the pictures it began with."""
-    cdef uint32_t i
-    for i in range(history.count):
-        if train_has(history_at(history, history.count - 1 - i).train, sequence, found):
-            return True
-    for i in range(gop.count):
-        if train_has(gop.trains[gop.count - 1 - i], sequence, found):
-            return True
-    return False
+    """Find a packet by its sequence number, the newest first; a newcomer may lose one of the pictures it began with.
+
+    Trains are kept in their order, so that asking for what is not there costs little however many they are.
+    """
+    return history_has(history, sequence, found) or gop_has(gop, sequence, found)
