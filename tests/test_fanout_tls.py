@@ -1,5 +1,6 @@
 """One stream to viewers over TLS, with Python's own OpenSSL as the other end, however the socket cuts the records."""
 
+import ctypes
 import errno
 import select
 import socket
@@ -67,6 +68,42 @@ class TlsLine(Line):
         return len(data)
 
 
+class KeyChanger:
+    """OpenSSL at the other end of a line, for Python's module cannot change keys (RFC 8446 section 4.6.3)."""
+
+    def __init__(self, line: TlsLine) -> None:
+        """Shake hands."""
+        self._openssl = openssl = _openssl()
+        self._context = ctypes.c_void_p(openssl.SSL_CTX_new(ctypes.c_void_p(openssl.TLS_client_method())))
+        self._tls = ctypes.c_void_p(openssl.SSL_new(self._context))
+        assert openssl.SSL_set_fd(self._tls, line.theirs.fileno()) == 1
+        while openssl.SSL_connect(self._tls) != 1 or line.writer.shakes_hands:
+            assert line.writer.receive(100) is None
+
+    def change_keys(self, times: int) -> None:
+        """Begin to use other keys."""
+        for _ in range(times):
+            assert self._openssl.SSL_key_update(self._tls, 0) == 1
+            assert self._openssl.SSL_do_handshake(self._tls) == 1
+
+    def write(self, data: bytes) -> None:
+        assert self._openssl.SSL_write(self._tls, data, len(data)) == len(data)
+
+    def close(self) -> None:
+        self._openssl.SSL_free(self._tls)
+        self._openssl.SSL_CTX_free(self._context)
+
+
+def _openssl() -> ctypes.CDLL:
+    try:
+        openssl = ctypes.CDLL("libssl.so.3")
+    except OSError:
+        openssl = ctypes.CDLL("libssl.so.1.1")
+    for maker in (openssl.TLS_client_method, openssl.SSL_CTX_new, openssl.SSL_new):
+        maker.restype = ctypes.c_void_p
+    return openssl
+
+
 OpenLine = Callable[..., TlsLine]
 
 
@@ -116,6 +153,16 @@ def test_pictures_are_dropped_whole_between_records(fanout: Fanout, trains: Trai
     assert numbers[0] == 0
     assert len(numbers) == 5000 - line.writer.units_dropped
     line.close()
+
+
+def test_a_peer_that_sends_nothing_but_new_keys_is_read_no_longer_than_others(open_line: OpenLine) -> None:
+    line = open_line()
+    with closing(KeyChanger(line)) as peer:
+        peer.change_keys(50)
+        assert line.writer.receive(100) is None
+        assert line.ours.recv(1, socket.MSG_PEEK), "the rest is for another turn"
+        peer.write(b"OPTIONS")
+        assert next(data for _ in range(50) if (data := line.writer.receive(100)) is not None) == b"OPTIONS"
 
 
 def test_a_client_that_says_goodbye_is_at_its_end(open_line: OpenLine) -> None:

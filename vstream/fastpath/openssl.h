@@ -23,9 +23,11 @@ enum {
     VS_ERROR_ZERO_RETURN = 6,
     VS_CTRL_MODE = 33,
     VS_CTRL_SESSION_CACHE_MODE = 44,
+    VS_CTRL_CLEAR_MODE = 78,
     VS_CTRL_MIN_VERSION = 123,
     VS_TLS1_2 = 0x0303,
     VS_MODES = 0x01 | 0x02 | 0x10, /* partial writes, moving buffers, buffers given back while idle */
+    VS_MODE_AUTO_RETRY = 0x04,
 };
 /* Sessions are not resumed: tickets and a cache would be kept for every viewer that ever came. */
 #define VS_OP_NO_TICKET (UINT64_C(1) << 14)
@@ -140,6 +142,8 @@ static int vs_tls_configure(void *context)
     const int aes = vs_has_aes();
     vs_openssl.SSL_CTX_ctrl(context, VS_CTRL_MIN_VERSION, VS_TLS1_2, NULL);
     vs_openssl.SSL_CTX_ctrl(context, VS_CTRL_MODE, VS_MODES, NULL);
+    /* Or one read would go on as long as a peer sends nothing but new keys. */
+    vs_openssl.SSL_CTX_ctrl(context, VS_CTRL_CLEAR_MODE, VS_MODE_AUTO_RETRY, NULL);
     vs_openssl.SSL_CTX_ctrl(context, VS_CTRL_SESSION_CACHE_MODE, 0, NULL);
     vs_openssl.SSL_CTX_set_options(context, VS_OP_NO_RENEGOTIATION | VS_OP_NO_TICKET | VS_OP_CIPHER_SERVER_PREFERENCE);
     vs_openssl.SSL_CTX_set_num_tickets(context, 0);
