@@ -6,7 +6,7 @@ import select
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -80,10 +80,10 @@ class KeyChanger:
         while openssl.SSL_connect(self._tls) != 1 or line.writer.shakes_hands:
             assert line.writer.receive(100) is None
 
-    def change_keys(self, times: int) -> None:
-        """Begin to use other keys."""
+    def change_keys(self, times: int, *, request: bool = False) -> None:
+        """Begin to use other keys; with `request` the server is to do so as well."""
         for _ in range(times):
-            assert self._openssl.SSL_key_update(self._tls, 0) == 1
+            assert self._openssl.SSL_key_update(self._tls, int(request)) == 1
             assert self._openssl.SSL_do_handshake(self._tls) == 1
 
     def write(self, data: bytes) -> None:
@@ -163,6 +163,20 @@ def test_a_peer_that_sends_nothing_but_new_keys_is_read_no_longer_than_others(op
         assert line.ours.recv(1, socket.MSG_PEEK), "the rest is for another turn"
         peer.write(b"OPTIONS")
         assert next(data for _ in range(50) if (data := line.writer.receive(100)) is not None) == b"OPTIONS"
+
+
+def test_new_keys_that_the_socket_does_not_take_yet_are_no_handshake(open_line: OpenLine) -> None:
+    """It would be closed for one that takes too long."""
+    line = open_line()
+    with closing(KeyChanger(line)) as peer:
+        peer.change_keys(1, request=True)
+        assert line.writer.receive(100) is None
+        with suppress(BlockingIOError):
+            while line.ours.send(bytes(100)):
+                pass
+        assert line.writer.write(ANSWER)
+        assert line.writer.queued_bytes == len(ANSWER)
+        assert not line.writer.shakes_hands
 
 
 def test_a_client_that_says_goodbye_is_at_its_end(open_line: OpenLine) -> None:

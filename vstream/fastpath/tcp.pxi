@@ -12,6 +12,7 @@ cdef struct tcp_t:
     int fd
     int epoll_fd
     void *tls  # NULL: in the clear
+    bint tls_ready  # its handshake was once found over; one that changes keys later is none
     bint tls_begun  # TLS holds a record of the first entry that the socket did not take yet
     uint32_t head_written  # bytes of the first entry that are on their way
     uint8_t channel
@@ -240,7 +241,9 @@ cdef class TcpWriter(Writer):
 
     @property
     def shakes_hands(self):
-        return self.c.tls != NULL and not vs_openssl.SSL_is_init_finished(self.c.tls)
+        if not self.c.tls_ready:
+            self.c.tls_ready = self.c.tls == NULL or vs_openssl.SSL_is_init_finished(self.c.tls)
+        return not self.c.tls_ready
 
     def flush(self):
         with nogil:
