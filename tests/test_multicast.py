@@ -289,6 +289,31 @@ def through_a_wire(interface: str) -> None:
             wait_until(lambda: one.reception.packets_lost == 5, "the report being heard")
 
 
+@own_network
+def test_an_interface_may_be_named_by_its_link_local_address() -> None:
+    run_in_own_network("ip link set lo up", f"{__name__}:by_a_link_local_address")
+
+
+def by_a_link_local_address() -> None:
+    plug_in()
+    for address in ("fe80::77", "fd91:1::1"):
+        subprocess.run(["ip", "-6", "address", "add", f"{address}/64", "dev", "wire", "nodad"], check=True)
+    interface = socket.if_nametoindex("wire")
+    settings = Settings(rtsp_multicast=f"ff15::42/5004/{TTL}", rtsp_multicast_interface="fe80::77")
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as ear, served(host="::", settings=settings) as running:
+        ear.settimeout(20)
+        ear.bind(("ff15::42", 5004))
+        wanted = socket.inet_pton(socket.AF_INET6, "ff15::42") + struct.pack("=I", interface)
+        ear.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, wanted)
+        running.keyframe()
+        with Viewer(f"rtsp://[::1]:{running.server.port}/video") as viewer:
+            track = viewer.ask("DESCRIBE").headers["Content-Base"] + "trackID=0"
+            reply = viewer.ask("SETUP", track, Transport="RTP/AVP;multicast")
+            viewer.session = reply.headers["Session"].partition(";")[0]
+            assert viewer.ask("PLAY").status == 200
+            assert ear.recv(2048)[8:12] == running.stream.ssrc.to_bytes(4)
+
+
 def plug_in() -> None:
     for command in WIRE:
         subprocess.run(["ip", *command.split()], check=True)

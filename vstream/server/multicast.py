@@ -36,7 +36,7 @@ class MulticastGroup:
         self.report_due_s = 0.0
         """When the group is to get its next sender report."""
         self._interface = interface or ports.own_address
-        self._source = self._interface if _family(self._interface) == group.address.version else ""
+        self._source = _source(self._interface, group.address.version)
         self._ports = ports
         self._loop = loop
         self._stream = stream
@@ -209,9 +209,14 @@ class MulticastCarrier:
         self.group.end(goodbye)
 
 
-def _family(interface: str) -> int | None:
-    """4 or 6 where an interface is given by its address."""
+def _source(interface: str, version: int) -> str:
+    """The address to send from where an interface is given by one of that family, else empty.
+
+    A link-local one of IPv6 only says which interface is meant: to send from, it would need the interface again.
+    """
     try:
-        return ip_address(interface).version
+        address = ip_address(interface)
     except ValueError:
-        return None
+        return ""
+    is_usable = address.version == version and not (version == 6 and address.is_link_local)
+    return interface if is_usable else ""
