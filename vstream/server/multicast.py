@@ -11,7 +11,7 @@ from vstream.multicast_group import Group
 from vstream.rtsp.session import MulticastTransport
 from vstream.server.connection import Connection
 from vstream.server.loop import EventLoop
-from vstream.server.sockets import Endpoint, bind_to_group, endpoint
+from vstream.server.sockets import Endpoint, bind_to_group, endpoint, join_group
 from vstream.server.udp import UdpPorts
 from vstream.server.viewer import Sent, Viewer
 from vstream.stream import Stream
@@ -126,10 +126,12 @@ class MulticastGroup:
 
     def _follow_interface(self) -> None:
         """Those who play get on when the interface was away and came again; while it is away they wait."""
-        with contextlib.suppress(ListenError):
+        with contextlib.suppress(ListenError, OSError):
             if self._playing and self._current_index() != self._index:
                 self._stop_listening()
                 self._listen()
+            elif self._ear is not None and not self._interface:
+                join_group(self._ear, self._rtcp.host, self._index)  # the kernel refuses where nothing changed
 
     def _listen(self) -> None:
         try:

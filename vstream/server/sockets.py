@@ -125,17 +125,25 @@ def bind_to_group(group: Endpoint, interface: int) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            bound.bind((group.host, group.port, 0, interface))
-            wanted = socket.inet_pton(family, group.host) + struct.pack("=I", interface)
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, wanted)
-        else:
-            bound.bind((group.host, group.port))
-            bound.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _ip_mreqn(group.host, interface))
+        bound.bind((group.host, group.port, 0, interface) if family == socket.AF_INET6 else (group.host, group.port))
+        join_group(bound, group.host, interface)
     except OSError:
         bound.close()
         raise
     return bound
+
+
+def join_group(udp: socket.socket, group: str, interface: int) -> None:
+    """Hear a group at the interface of that number (0: where the routes say).
+
+    Raises:
+        OSError: no interface can join it, or this socket has done so there.
+    """
+    if udp.family == socket.AF_INET6:
+        wanted = socket.inet_pton(socket.AF_INET6, group) + struct.pack("=I", interface)
+        udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, wanted)
+    else:
+        udp.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _ip_mreqn(group, interface))
 
 
 def _ip_mreqn(group: str, interface: int) -> bytes:
