@@ -96,6 +96,21 @@ def test_an_edit_list_and_a_beginning_within_a_gop(tmp_path: Path, monkeypatch: 
     assert {round((b - a) / 1e6 * media.FPS, 2) for a, b in itertools.pairwise(shown_us)} == {1.0}
 
 
+@pytest.mark.parametrize("container", ["mp4", "mkv"])
+def test_a_recording_that_was_cut_at_a_recovery_point(
+    container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeTime().install(monkeypatch)
+    mp4 = media.make_mp4(tmp_path / "whole.mp4", "open-gop")
+    cut = remux(mp4, tmp_path / f"cut.{container}", "-ss", "0.6")
+    whole = media.nal_units(media.to_annexb(mp4, tmp_path / "whole.h264").read_bytes())
+    headers = [nal for nal in whole if nal[0] & 31 in {7, 8}][:2]
+    pictures = media.nal_units(media.to_annexb(cut, tmp_path / "cut.h264").read_bytes())
+    assert {nal[0] & 31 for nal in pictures} == {1, 6}, "the cut has parameter sets or an IDR picture after all"
+    units = collect(open_file(str(cut), 60, False), 2 * len(media.packet_sizes(cut)))
+    assert media.nal_units(b"".join(bytes(unit.data) for unit in units)) == (headers + pictures) * 2
+
+
 def test_a_variable_frame_rate_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     FakeTime().install(monkeypatch)
     mkv = tmp_path / "clip.mkv"

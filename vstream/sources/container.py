@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vstream.clock import monotonic_us
 from vstream.errors import NoVideoError, SourceError
+from vstream.h264.configuration import parameter_sets
+from vstream.h264.nal import NalType, nal_types_of
 from vstream.h264.order import PictureOrder
-from vstream.sources.annexb import describe
+from vstream.sources.annexb import CodedPicture, describe
 from vstream.sources.base import AccessUnit, DueUnit, Sink
 from vstream.sources.gate import KeyframeGate
 from vstream.sources.pace import MAX_LAG_US, PacedSource
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 _OPTIONS = {"protocol_whitelist": "file"}
 # AVI stores no presentation times and counts fields; what FFmpeg makes of that is wrong with B-pictures.
 _WITHOUT_SHOWN_TIMES = frozenset({"avi"})
+_PARAMETER_SETS = nal_types_of(NalType.SPS, NalType.PPS)
 # Slower than any time-lapse, and faster than any camera: such rates come from damaged files.
 _MIN_FPS, _MAX_FPS = 0.01, 300.0
 
@@ -128,14 +131,25 @@ class ContainerSource(PacedSource):
         tells_shown = container.format.name not in _WITHOUT_SHOWN_TIMES
         rate = float(track.guessed_rate or 0)
         clock = TrackClock(float(track.time_base or 0), rate if _MIN_FPS <= rate <= _MAX_FPS else self._fps)
+        headers = parameter_sets(track.codec_context.extradata or b"")
         for packet in self._packets(container, track):
-            picture = describe(bytes(packet))
+            picture = self._described(bytes(packet), headers)
             if picture is None or not self._gate.admit([picture]):
                 continue
             shown_later_fields = self._order.follow(*picture).shown_later_fields
             pts, duration = (packet.pts, packet.duration) if tells_shown else (None, None)
             yield TimedPicture(picture.data, *clock.place(packet.dts, pts, duration, shown_later_fields))
         self._move_loop(clock.length_us)
+
+    def _described(self, data: bytes, headers: bytes) -> CodedPicture | None:
+        """Describe a picture, behind the track's own parameter sets where the first has none.
+
+        FFmpeg puts them before IDR pictures alone, and a recording that was cut may begin with a recovery point.
+        """
+        picture = describe(data)
+        if picture is None or self._gate.is_open or picture.nal_types & _PARAMETER_SETS == _PARAMETER_SETS:
+            return picture
+        return describe(headers + data)
 
     def _move_loop(self, by_us: int) -> None:
         if self._loop_began_us is not None:
