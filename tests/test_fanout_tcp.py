@@ -126,6 +126,19 @@ def test_a_keyframe_larger_than_the_limit_reaches_an_idle_viewer(
     assert line.numbers() == [0]
 
 
+def test_what_follows_a_keyframe_larger_than_the_limit_waits_behind_it(
+    fanout: Fanout, trains: Trains, open_line: OpenLine
+) -> None:
+    line = open_line(limit_bytes=10_000, send_buffer_bytes=SMALLEST_BUFFER_BYTES)
+    fanout.join_tcp(line.writer, channel=0, cached=False)
+    publish(fanout, trains.keyframe(300_000), *[trains.picture() for _ in range(8)])
+    assert line.numbers() == list(range(9))
+    publish(fanout, trains.keyframe(300_000), *[trains.picture() for _ in range(20)])
+    assert line.writer.awaiting_keyframe, "its limit still counts what waits"
+    assert line.numbers() == list(range(10))
+    assert line.writer.units_dropped == 20
+
+
 def test_a_newcomer_waits_for_a_keyframe(fanout: Fanout, trains: Trains, open_line: OpenLine) -> None:
     line = open_line()
     publish(fanout, trains.keyframe(), trains.picture())

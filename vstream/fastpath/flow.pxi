@@ -123,6 +123,15 @@ cdef inline void flow_lost(flow_t *flow) noexcept nogil:
     flow.awaiting_keyframe = True
 
 
+cdef inline uint64_t flow_limit(flow_t *flow) noexcept nogil:
+    """What may be queued now: one picture larger than the limit, which an idle viewer was given, does not count.
+
+    Else all that comes while it is written would be lost, and the viewer be shown keyframes alone.
+    """
+    cdef uint32_t first = queue_at(&flow.queue, 0).length if flow.queue.count else 0
+    return flow.limit_bytes + max(flow.allowance_bytes, <uint64_t>first if first > flow.limit_bytes else 0)
+
+
 cdef bint flow_admits(flow_t *flow, train_t *train, uint32_t length, uint32_t written) noexcept nogil:
     """Whether a viewer gets this train: from a keyframe on, and within its queue's limit, else from the next one on.
 
@@ -133,10 +142,10 @@ cdef bint flow_admits(flow_t *flow, train_t *train, uint32_t length, uint32_t wr
         if flow.begun:
             vs_count(&flow.totals.skipped, 1)
         return False
-    if flow.queue.count and flow.queue.bytes + length > flow.limit_bytes + flow.allowance_bytes:
+    if flow.queue.count and flow.queue.bytes + length > flow_limit(flow):
         flow_dropped(flow, queue_drop_trains(&flow.queue, 1 if written else 0))
         flow.allowance_bytes = 0
-        if not train.keyframe or (flow.queue.count and flow.queue.bytes + length > flow.limit_bytes):
+        if not train.keyframe or (flow.queue.count and flow.queue.bytes + length > flow_limit(flow)):
             flow_lost(flow)
             return False
     if flow.awaiting_keyframe:
