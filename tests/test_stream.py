@@ -1,6 +1,7 @@
 """One stream: what it says of itself, where a viewer begins, and its clocks."""
 
 import time
+from base64 import b64decode
 
 import pytest
 
@@ -11,6 +12,10 @@ from tests.interleaved import Line
 from tests.streams import stream
 from vstream.clock import monotonic_us
 from vstream.sources.base import AccessUnit
+
+# x264's for 640x480 at 25 frames/s, with sps-id=1.
+LARGER_SPS = b64decode("Z2QAHks2UCgPbARAAAADAEAAAAyDxYtlgA==")
+LARGER_PPS = b64decode("aEr4/LA=")
 
 
 def test_it_is_ready_with_its_parameter_sets() -> None:
@@ -32,6 +37,19 @@ def test_an_sps_that_cannot_be_read_is_said_and_survived(caplog: pytest.LogCaptu
     assert "SPS cannot be read" in caplog.text
     fed.publish(AccessUnit(keyframe(0), monotonic_us()))
     assert fed.ready
+
+
+def test_an_encoder_that_numbers_its_parameter_sets_on_is_described_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    fed, larger = stream(), annexb(LARGER_SPS, LARGER_PPS, keyframe(1).rpartition(b"\0\0\0\1")[2])
+    sizes = []
+    for unit in (keyframe(0), larger, picture(2), larger, keyframe(3)):
+        fed.publish(AccessUnit(unit, monotonic_us()))
+        description = fed.description("rtsp://h/v/", "127.0.0.1", "RTP/AVP")
+        assert description is not None
+        sizes.append(description.partition(b"a=framesize:96 ")[2].split()[0])
+    assert sizes == [b"320-240", b"640-480", b"640-480", b"640-480", b"320-240"]
+    assert [record.message.split()[2] for record in caplog.records] == ["320x240", "640x480", "320x240"]
 
 
 def test_a_unit_with_nothing_to_send_reaches_nobody() -> None:

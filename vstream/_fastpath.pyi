@@ -61,12 +61,16 @@ class Packetizer:
         """The sequence parameter sets in force, by id."""
 
     @property
+    def leading_sps(self) -> bytes | None:
+        """The SPS that came first in the newest access unit with any, which its pictures use; None before one came."""
+
+    @property
     def pps(self) -> tuple[bytes, ...]:
         """The picture parameter sets in force, by id."""
 
     @property
     def generation(self) -> int:
-        """Rises by one whenever a parameter set is added or changes."""
+        """Rises whenever a parameter set is added or changes, or another SPS leads."""
 
     @property
     def next_sequence(self) -> int:

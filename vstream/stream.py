@@ -156,11 +156,13 @@ class Stream(Player):
 
     def _renew_description(self) -> None:
         self._generation = self._packetizer.generation
-        sps, pps = self._packetizer.sps, self._packetizer.pps
-        if not sps or not pps:
+        leading, pps = self._packetizer.leading_sps, self._packetizer.pps
+        if leading is None or not pps:
             return
+        # An encoder that begins anew may number its sets on; players look at the first.
+        sps = (leading, *(other for other in self._packetizer.sps if other != leading))
         try:
-            picture = parse_sps(sps[0])
+            picture = parse_sps(leading)
         except H264Error as error:
             log.warning("The stream's SPS cannot be read: %s", error)
             return

@@ -107,6 +107,7 @@ cdef class Packetizer:
     cdef readonly uint64_t generation
     cdef parameter_set_t sps_sets[SPS_IDS]
     cdef parameter_set_t pps_sets[PPS_IDS]
+    cdef int leading_id  # of the SPS that came first in the newest access unit with any
     cdef nal_t *units
     cdef size_t unit_count, unit_room
 
@@ -154,6 +155,11 @@ cdef class Packetizer:
         return tuple([(<const char *>entry.data)[:entry.length] for entry in self.sps_sets if entry.length])
 
     @property
+    def leading_sps(self):
+        entry = self.sps_sets[self.leading_id]
+        return (<const char *>entry.data)[:entry.length] if entry.length else None
+
+    @property
     def pps(self):
         return tuple([(<const char *>entry.data)[:entry.length] for entry in self.pps_sets if entry.length])
 
@@ -175,14 +181,20 @@ cdef class Packetizer:
         self.unit_count += 1
         return 0
 
-    cdef int remember(self, const uint8_t *at, uint32_t length) noexcept nogil:
-        """Keep a parameter set by its id: 1 where it is new or changed, 0 where known or of no valid id, -1 without memory."""
+    cdef int remember(self, const uint8_t *at, uint32_t length, bint leads) noexcept nogil:
+        """Keep a parameter set by its id: 1 where it is new or changed, 0 where known or of no valid id, -1 without memory.
+
+        An SPS that `leads` is the first of its access unit.
+        """
         cdef bint is_sps = at[0] & 0x1F == NAL_SPS
         cdef int number = exp_golomb(at, length, 32 if is_sps else 8)
         cdef parameter_set_t *entry
         cdef uint8_t *copy
         if number < 0 or number >= (SPS_IDS if is_sps else PPS_IDS):
             return 0
+        if is_sps and leads and number != self.leading_id:
+            self.leading_id = number
+            self.generation += 1
         entry = &self.sps_sets[number] if is_sps else &self.pps_sets[number]
         if entry.length == length and memcmp(entry.data, at, length) == 0:
             return 0
@@ -203,7 +215,7 @@ cdef class Packetizer:
         if kind == 0 or NAL_AUD <= kind <= NAL_FILLER or kind >= NAL_STAP_A:
             return 0
         if kind == NAL_SPS or kind == NAL_PPS:
-            changed = self.remember(at, length)
+            changed = self.remember(at, length, not scan.has_sps)
             if changed < 0:
                 return -1
             if not changed and scan.has_slice:  # repeated before each slice, it would make players split the picture
