@@ -1,7 +1,7 @@
 """One stream: what it says of itself, where a viewer begins, and its clocks."""
 
 import time
-from base64 import b64decode
+from base64 import b64decode, b64encode
 
 import pytest
 
@@ -50,6 +50,16 @@ def test_an_encoder_that_numbers_its_parameter_sets_on_is_described_as_it_is(cap
         sizes.append(description.partition(b"a=framesize:96 ")[2].split()[0])
     assert sizes == [b"320-240", b"640-480", b"640-480", b"640-480", b"320-240"]
     assert [record.message.split()[2] for record in caplog.records] == ["320x240", "640x480", "320x240"]
+
+
+def test_parameter_sets_that_change_nothing_of_the_picture_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    fed = stream()
+    for number in range(4):
+        pps = PPS + bytes([number + 1])
+        fed.publish(AccessUnit(keyframe(number).replace(PPS, pps), monotonic_us()))
+        assert b64encode(pps) in (fed.description("rtsp://h/v/", "127.0.0.1", "RTP/AVP") or b"")
+    assert len(caplog.records) == 1
 
 
 def test_a_unit_with_nothing_to_send_reaches_nobody() -> None:

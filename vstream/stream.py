@@ -166,9 +166,10 @@ class Stream(Player):
         except H264Error as error:
             log.warning("The stream's SPS cannot be read: %s", error)
             return
-        version = self._description.version + 1 if self._description else 1
+        before, version = (self._description.picture, self._description.version + 1) if self._description else (None, 1)
         self._description = Description(version, sps, pps, picture)
-        log.info("Video is %s", _words(picture))
+        if picture != before:
+            log.info("Video is %s", _words(picture))
 
     def set_bitrate(self, bitrate_bps: int) -> None:
         """Tell those who ask from now on that the encoder aims at another bitrate."""
