@@ -139,6 +139,17 @@ def test_what_follows_a_keyframe_larger_than_the_limit_waits_behind_it(
     assert line.writer.units_dropped == 20
 
 
+def test_a_keyframe_larger_than_the_limit_reaches_a_viewer_who_is_late_by_a_picture(
+    fanout: Fanout, trains: Trains, open_line: OpenLine
+) -> None:
+    line = open_line(limit_bytes=30_000, send_buffer_bytes=SMALLEST_BUFFER_BYTES)
+    fanout.join_tcp(line.writer, channel=0, cached=False)
+    publish(fanout, trains.keyframe(9000), trains.picture(100), trains.picture(100))
+    assert 9000 < line.writer.queued_bytes < 30_000
+    publish(fanout, trains.keyframe(300_000), *[trains.picture() for _ in range(8)])
+    assert line.numbers() == [0, *range(3, 12)], "what was being written, and all from the keyframe on"
+
+
 def test_a_newcomer_waits_for_a_keyframe(fanout: Fanout, trains: Trains, open_line: OpenLine) -> None:
     line = open_line()
     publish(fanout, trains.keyframe(), trains.picture())

@@ -124,7 +124,7 @@ cdef inline void flow_lost(flow_t *flow) noexcept nogil:
 
 
 cdef inline uint64_t flow_limit(flow_t *flow) noexcept nogil:
-    """What may be queued now: one picture larger than the limit, which an idle viewer was given, does not count.
+    """What may be queued now: a picture larger than the limit does not count where it is first or has an allowance.
 
     Else all that comes while it is written would be lost, and the viewer be shown keyframes alone.
     """
@@ -135,7 +135,8 @@ cdef inline uint64_t flow_limit(flow_t *flow) noexcept nogil:
 cdef bint flow_admits(flow_t *flow, train_t *train, uint32_t length, uint32_t written) noexcept nogil:
     """Whether a viewer gets this train: from a keyframe on, and within its queue's limit, else from the next one on.
 
-    `written` says how far the first entry of the queue has been written; one that has begun is never dropped.
+    A keyframe beyond the limit takes the place of all that waits, however large it is. `written` says how far the
+    first entry of the queue has been written; one that has begun is never dropped.
     """
     if flow.awaiting_keyframe and not train.keyframe:
         flow_dropped(flow, 1)
@@ -145,9 +146,11 @@ cdef bint flow_admits(flow_t *flow, train_t *train, uint32_t length, uint32_t wr
     if flow.queue.count and flow.queue.bytes + length > flow_limit(flow):
         flow_dropped(flow, queue_drop_trains(&flow.queue, 1 if written else 0))
         flow.allowance_bytes = 0
-        if not train.keyframe or (flow.queue.count and flow.queue.bytes + length > flow_limit(flow)):
+        if not train.keyframe or flow.queue.bytes > flow_limit(flow):
             flow_lost(flow)
             return False
+        if flow.queue.count and length > flow.limit_bytes:
+            flow.allowance_bytes = length
     if flow.awaiting_keyframe:
         flow.awaiting_keyframe = False
         flow.resumed_sequence = train.first_sequence
