@@ -24,6 +24,7 @@ from tests.network import free_udp_pair, wait_until
 from vstream._fastpath import split
 
 FRAMES = 90
+WRITES = "stage_duration_seconds_count{stage=write}"
 DELIMITER = b"\0\0\0\1\x09\xf0"
 """An access unit delimiter: the picture before it is complete, though nobody knows yet when the next one comes."""
 NEEDED = (
@@ -93,6 +94,8 @@ def test_packets_and_frames_are_those_that_receivers_count(clip: Path) -> None:
             counted = [Counting(over_udp), Counting(over_tcp)]
             for one in counted:
                 one.frames_until(FRAMES)
+            # Viewers may have the last frame a moment before its sending is counted.
+            wait_until(lambda: operator.metrics()[WRITES] == FRAMES, "all frames being counted")
             metrics = operator.metrics()
     assert metrics["frames_encoded_total"] == FRAMES
     assert metrics["rtp_packets_sent_total"] == sum(one.packets for one in counted)
@@ -148,6 +151,7 @@ def test_viewers_by_multicast_are_counted_and_what_they_share_is_counted_once(cl
             while markers < FRAMES:
                 packets += 1
                 markers += one.rtp()[1] >> 7
+            wait_until(lambda: operator.metrics()[WRITES] == FRAMES, "all frames being counted")
             metrics, viewers = operator.metrics(), operator.json("/status")["viewers"]
     assert metrics["active_clients{transport=multicast}"] == 2
     assert metrics["rtp_packets_sent_total"] == packets
@@ -186,7 +190,7 @@ def test_prometheus_scrapes_it(server: Server, operator: Operator, tmp_path: Pat
     ):
         try:
             wait_until(lambda: queried(address, f'{PREFIX}active_clients{{transport="tcp"}}') == ["1"], "a scrape")
-            assert queried(address, "up") == ["1"]
+            wait_until(lambda: queried(address, "up") == ["1"], "its word that the scrape went well")
         finally:
             prometheus.kill()
 
