@@ -180,7 +180,7 @@ def test_a_silent_source_is_helped_and_counted(caplog: pytest.LogCaptureFixture)
         give(keyframe(0))(sink)
         assert helped.wait(LONG_S)
 
-    source = Script(silent, remedies=[Remedy("shaking it", helped.set, 1_000_000)])
+    source = Script(silent, remedies=[Remedy("shaking it", helped.set, 60_000_000)])
     supervisor, _ = supervise(source, timeout_s=0.2)
     assert supervisor.restarts["shaking it"] == 1
     assert "Pipeline crashed: no frames, shaking it" in caplog.text
