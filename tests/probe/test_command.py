@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import jsonschema
 import pytest
@@ -29,6 +30,7 @@ SMALL = ("--width", "320", "--height", "240", "--fps", "10")
 PORTS = ("--rtsp-host", "127.0.0.1", "--rtsp-port", "0", "--rtp-port", "0", "--metrics-port", "0")
 QUIET = (*SMALL, *PORTS)
 LIMIT_S = 30
+ATTEMPTS = 10
 
 no_camera_here = pytest.mark.skipif(find_spec("libcamera") is not None, reason="libcamera is installed here")
 
@@ -39,8 +41,19 @@ def statuses(printed: str) -> dict[str, str]:
     return {one["check"]: one["status"] for one in document["checks"]}
 
 
+def probe_in_time(
+    *flags: str, is_in_time: Callable[[CompletedProcess[str]], bool] = lambda done: done.returncode != 1, **given: str
+) -> CompletedProcess[str]:
+    """Probe until this machine was not too busy to play in time: of that the probe warns, and it is right."""
+    for _ in range(ATTEMPTS):
+        done = run("probe", *flags, **given)
+        if is_in_time(done):
+            break
+    return done
+
+
 def test_a_table_for_people() -> None:
-    done = run("probe", "--source", "test", *QUIET)
+    done = probe_in_time("--source", "test", *QUIET)
     assert (done.returncode, done.stderr) == (0, "")
     for name in CHECKS:
         assert f"\n{name.replace('_', ' ')} " in f"\n{done.stdout}"
@@ -48,7 +61,7 @@ def test_a_table_for_people() -> None:
 
 
 def test_json_is_as_its_schema_says() -> None:
-    done = run("probe", "--source", "test", "--json", *QUIET)
+    done = probe_in_time("--source", "test", "--json", *QUIET)
     found = statuses(done.stdout)
     assert list(found) == CHECKS
     assert (found["encoder"], found["playback"], found["capture"]) == ("ok", "ok", "skipped")
@@ -58,7 +71,8 @@ def test_json_is_as_its_schema_says() -> None:
 @no_camera_here
 @pytest.mark.parametrize(("source", "code", "status"), [("auto", 1, "warning"), ("camera", 2, "failure")])
 def test_exit_codes(source: str, code: int, status: str) -> None:
-    done = run("probe", "--source", source, "--json", *QUIET)
+    flags = ("--source", source, "--json", *QUIET)
+    done = probe_in_time(*flags, is_in_time=lambda done: statuses(done.stdout)["playback"] != "warning")
     found = statuses(done.stdout)
     assert (done.returncode, found["cameras"], json.loads(done.stdout)["verdict"]) == (code, status, status)
     assert found["playback"] == ("ok" if source == "auto" else "skipped")
@@ -88,7 +102,7 @@ def test_standard_input_is_left_alone() -> None:
 def test_snapshot_and_bundle(tmp_path: Path) -> None:
     picture, archive = tmp_path / "picture.jpg", tmp_path / "all.tar.gz"
     files = ("--snapshot", str(picture), "--bundle", str(archive))
-    done = run("probe", "--source", "test", *QUIET, *files, RTSP_USERNAME="me", RTSP_PASSWORD="correct-horse")
+    done = probe_in_time("--source", "test", *QUIET, *files, RTSP_USERNAME="me", RTSP_PASSWORD="correct-horse")
     assert done.returncode == 0
     assert "TEST PATTERN" in done.stdout
     assert picture.read_bytes().startswith(b"\xff\xd8\xff")
@@ -102,7 +116,7 @@ def test_snapshot_and_bundle(tmp_path: Path) -> None:
 
 def test_names_that_the_terminal_cannot_show_are_no_fault(tmp_path: Path) -> None:
     picture = tmp_path / "bild-ü.jpg"
-    done = run("probe", "--source", "test", *QUIET, "--snapshot", str(picture), PYTHONIOENCODING="ascii")
+    done = probe_in_time("--source", "test", *QUIET, "--snapshot", str(picture), PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr, picture.exists()) == (0, "", True)
     assert "bild-?.jpg" in done.stdout
 

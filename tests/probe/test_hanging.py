@@ -13,6 +13,8 @@ from tests.media import make_mp4
 
 ROOT = Path(__file__).parents[2]
 PROMISED_S = 30
+PLAYED = {"ok", "warning"}
+"""It says so where joining took long, as it may on a busy machine."""
 PORTS = ("--rtsp-host", "127.0.0.1", "--rtsp-port", "0", "--rtp-port", "0", "--metrics-port", "0")
 
 
@@ -53,7 +55,8 @@ def test_a_library_that_does_not_load_costs_its_check_alone(code: str, told: str
 def test_auto_goes_on_without_a_library_that_hangs(tmp_path: Path) -> None:
     (tmp_path / "libcamera.py").write_text("import time; time.sleep(600)")
     checks = probe("--source", "auto", modules=tmp_path, programs=tmp_path)
-    assert (checks["cameras"]["status"], checks["playback"]["status"]) == ("warning", "ok")
+    assert checks["cameras"]["status"] == "warning"
+    assert checks["playback"]["status"] in PLAYED
     assert "test pattern" in checks["playback"]["seen"]
 
 
@@ -64,7 +67,8 @@ def test_the_camera_program_in_place_of_picamera2(tmp_path: Path) -> None:
     program.write_text(f"#!/bin/sh\nexec ffmpeg -nostdin -v error -re -stream_loop -1 -i {clip} -c copy -f h264 -\n")
     program.chmod(0o755)
     checks = probe("--source", "rpicam", "--fps", "25", modules=tmp_path, programs=tmp_path)
-    assert [checks[name]["status"] for name in ("camera_software", "capture", "playback")] == ["ok", "skipped", "ok"]
+    assert [checks[name]["status"] for name in ("camera_software", "capture")] == ["ok", "skipped"]
+    assert checks["playback"]["status"] in PLAYED
     assert checks["encoder"]["seen"].startswith("rpicam-vid's: 320x240, main")
 
 
