@@ -1,5 +1,6 @@
 """Connections that send one byte a second of a request which never ends."""
 
+import contextlib
 import socket
 import time
 from collections.abc import Iterator
@@ -36,4 +37,5 @@ class ByteASecond(Attack):
 
 def send(senders: list[socket.socket], data: bytes) -> None:
     for one in senders:
-        one.sendall(data)
+        with contextlib.suppress(ConnectionError):  # it may have had its answer by now, which is read later
+            one.sendall(data)
