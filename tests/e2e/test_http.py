@@ -96,8 +96,12 @@ def test_readiness_follows_the_frames(clip: Path) -> None:
         server.wait_for("Serving rtsp://")
         assert operator.get("/readyz")[0] == 503
         assert "no picture" in operator.json("/readyz")["reason"]
-        feed.write(clip.read_bytes())
-        wait_until(lambda: operator.get("/readyz")[0] == 200, "frames making it ready")
+
+        def is_ready() -> bool:
+            feed.write(clip.read_bytes())
+            return operator.get("/readyz")[0] == 200
+
+        wait_until(is_ready, "frames making it ready", pause_s=0.5)
         wait_until(lambda: operator.get("/readyz")[0] == 503, "old frames making it unready")
         assert "old" in operator.json("/readyz")["reason"]
         assert operator.get("/healthz")[0] == 503
