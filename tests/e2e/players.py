@@ -110,7 +110,7 @@ _GST_CANCELLED_ITSELF = (
 def _mpv(url: str, transport: str) -> list[str]:
     command = ["mpv", "--no-config", "--vo=null", "--ao=null", f"--rtsp-transport={transport}"]
     command += ["--msg-level=all=error,statusline=status", "--term-status-msg=frame ${estimated-frame-number}"]
-    return [*command, f"--frames={FRAMES + 10}", url]  # its status line comes late
+    return [*command, f"--frames={2 * FRAMES}", url]  # its status line comes late, on a busy machine very late
 
 
 def _python_player(name: str) -> Callable[[str, str], list[str]]:
