@@ -17,7 +17,8 @@ def complaints(video: VideoFormat, units: list[AccessUnit], caplog: pytest.LogCa
     for unit in units:
         sink(unit)
     assert passed == units
-    return [record.getMessage() for record in caplog.records]
+    # Of a busy machine the source may have something to say as well.
+    return [record.getMessage() for record in caplog.records if record.name == checked.__module__]
 
 
 def test_nothing_is_said_of_a_stream_as_asked(caplog: pytest.LogCaptureFixture) -> None:
