@@ -85,8 +85,9 @@ def test_probe_sees_its_own_stream(program: Path, tmp_path: Path) -> None:
     picture = tmp_path / "picture.jpg"
     done = run(program, "probe", "--json", "--source", "auto", *small, *ports, "--snapshot", str(picture))
     checks = {one["check"]: one for one in json.loads(done.stdout)["checks"]}
-    statuses = [checks[name]["status"] for name in ("encoder", "playback", "snapshot")]
-    assert (statuses, done.returncode, done.stderr) == (["ok"] * 3, 1, "")
+    # A machine too busy to play in time is warned of; so is, here, that there is no camera.
+    assert {checks[name]["status"] for name in ("encoder", "playback")} <= {"ok", "warning"}
+    assert (checks["snapshot"]["status"], done.returncode, done.stderr) == ("ok", 1, "")
     assert "python3-libcamera" in checks["camera_software"]["seen"] + checks["cameras"]["seen"]
     assert picture.read_bytes().startswith(b"\xff\xd8\xff")
 

@@ -12,6 +12,7 @@ import pytest
 from tests.virtualpi.pi import PROJECT, Board, VirtualPi
 
 LIMIT_S = 30
+ATTEMPTS = 5
 SIZE = ("--width", "1280", "--height", "720")
 PORTS = ("--rtsp-host", "127.0.0.1", "--rtsp-port", "0", "--rtp-port", "0", "--metrics-port", "0")
 SCHEMA = json.loads((PROJECT / "docs/probe.schema.json").read_text())
@@ -55,7 +56,11 @@ def probe(pi: VirtualPi, *flags: str, source: str = "camera") -> Probed:
 
 @pytest.mark.parametrize(("name", "encoder"), [("pi4", "V4L2 /dev/video11"), ("pi5", "libx264")])
 def test_a_good_camera(board: Callable[[Board], VirtualPi], name: Board, encoder: str) -> None:
-    found = probe(board(name), "--h264-profile", "main", "--h264-level", "4.1")
+    pi = board(name)
+    for _ in range(ATTEMPTS):
+        found = probe(pi, "--h264-profile", "main", "--h264-level", "4.1")
+        if found.statuses("capture") != ("warning",):
+            break  # else this machine was too busy for every frame, and the probe is right to say so
     assert found.statuses("camera_software", "cameras", "controls", "capture") == ("ok",) * 4
     capture, encoded, played = (found.checks[check]["facts"] for check in ("capture", "encoder", "playback"))
     assert (capture["frames"], capture["fps"]) == (30, pytest.approx(30, abs=0.3))
