@@ -1,10 +1,6 @@
-"""For tests under emulation: slow is no fault there, and what a process takes is mostly the emulator's."""
+"""For tests under emulation: what a process takes is mostly the emulator's there."""
 
 import pytest
-from hypothesis import HealthCheck, settings
-
-settings.register_profile("emulated", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("emulated")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,11 +5,16 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import certificates
 from tests.access_units import Trains
 from tests.certificates import Pair
 from vstream._fastpath import Fanout
+
+# An example takes as long as the machine keeps it waiting; by default 200 ms are an error.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(steps, max_size=60), st.integers(SMALLEST_BUFFER_BYTES, 12000), st.integers(1, 40000))
 def test_framing_order_and_counts_hold_however_the_socket_cuts(
     plan: list[tuple[str, int]], send_buffer_bytes: int, limit_bytes: int

@@ -113,7 +113,7 @@ def _frames(draw: st.DrawFn) -> tuple[bytes, Event]:
     return b"$" + bytes([channel]) + len(payload).to_bytes(2) + payload, InterleavedFrame(channel, payload)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(messages=st.lists(st.one_of(_requests(), _frames()), min_size=1, max_size=6), data=st.data())
 def test_any_messages_cut_anywhere(messages: list[tuple[bytes, Event]], data: st.DataObject) -> None:
     stream = b"".join(encoded for encoded, _ in messages)
@@ -131,7 +131,7 @@ def test_any_messages_cut_anywhere(messages: list[tuple[bytes, Event]], data: st
 _ALMOST_MESSAGES = st.text("RTSP/1.0 :$\r\n\tcseqntlgh-05", min_size=1, max_size=120).map(str.encode)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.one_of(st.binary(min_size=1, max_size=200), _ALMOST_MESSAGES))
 def test_garbage_gives_the_same_events_whole_and_byte_by_byte(data: bytes) -> None:
     limits = Limits(request_line_bytes=40, header_bytes=60, header_count=3, body_bytes=20)

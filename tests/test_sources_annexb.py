@@ -58,7 +58,7 @@ def test_byte_by_byte(name: str) -> None:
 
 
 @given(st.sampled_from(NAMES), st.lists(st.integers(0, 30000), max_size=60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_cutting_gives_the_same(name: str, cuts: list[int]) -> None:
     stream = variants()[name]
     assert assemble(stream, [min(cut, len(stream)) for cut in cuts]) == assemble(stream, [])
