@@ -13,6 +13,7 @@ import pytest
 from tests.encoding import video_format
 from tests.network import wait_until
 from vstream.errors import CameraError, CameraMissingError, CameraSetupError
+from vstream.sources import camera_process
 from vstream.sources.base import AccessUnit, Remedy
 from vstream.sources.camera_process import CameraProcess, Program
 from vstream.sources.camerasetup import CameraSetup
@@ -99,7 +100,10 @@ def test_what_the_server_asks_for_reaches_it(running: Callable[[str], Program]) 
     assert not thread.is_alive()
 
 
-def test_its_log_lines_are_ours(running: Callable[[str], Program], caplog: pytest.LogCaptureFixture) -> None:
+def test_its_log_lines_are_ours(
+    running: Callable[[str], Program], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(camera_process, "_END_LIMIT_S", LIMIT_S)  # else it may be killed behind its last words
     program = running("""
         send_event(end, {"log": (30, "picamera2", "it is dark")})
         print("WARN: a library speaks", file=sys.stderr)
