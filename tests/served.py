@@ -71,14 +71,14 @@ class Served:
         self.loop.wake()
         assert done.wait(_CLOSE_LIMIT_S)
 
-    def shut_down(self) -> float:
+    def shut_down(self, goodbye_limit_s: float = _GOODBYE_LIMIT_S) -> float:
         """Stop as `vstream serve` does; gives how long that took, in seconds."""
         begun_s = time.monotonic()
         if self._thread.is_alive():
             self.loop.stop()
             self._thread.join(_CLOSE_LIMIT_S)
             assert not self._thread.is_alive()
-            self.server.shut_down(_GOODBYE_LIMIT_S)
+            self.server.shut_down(goodbye_limit_s)
             self.loop.close()
         return time.monotonic() - begun_s
 

@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -193,15 +194,15 @@ def test_everyone_is_told_of_the_end(transport: str) -> None:
         stalled = Viewer(running.url, receive_buffer_bytes=4096).play("tcp")
         for _ in range(200):
             running.picture(20_000)
-        readers = [threading.Thread(target=viewer.wait_for_goodbye) for viewer in viewers]
-        for reader in readers:
-            reader.start()
-        running.shut_down()
-        for reader in readers:
-            reader.join()
-        for viewer in [*viewers, stalled]:
-            viewer.wait_for_close()
-            viewer.close()
+        with ThreadPoolExecutor(len(viewers) + 1) as pool:
+            told = [pool.submit(viewer.wait_for_goodbye) for viewer in viewers]
+            ending = pool.submit(running.shut_down, 60)
+            assert all(one.result() for one in told)
+            # The one that stalled reads last; for it the end would wait no longer than its limit.
+            for viewer in [*viewers, stalled]:
+                viewer.wait_for_close()
+                viewer.close()
+            ending.result()
 
 
 def test_who_cannot_be_closed_leaves_the_others_their_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
