@@ -20,9 +20,12 @@ def _works() -> bool:
     return tools and subprocess.run([*_SHELL, "ip link set lo up"], capture_output=True, check=False).returncode == 0
 
 
-own_network = pytest.mark.skipif(not _works(), reason="no right to make a network namespace, or no iproute2")
+IS_POSSIBLE = _works()
+"""Whether this machine lets tests have networks of their own."""
+
+own_network = pytest.mark.skipif(not IS_POSSIBLE, reason="no right to make a network namespace, or no iproute2")
 lossy_network = pytest.mark.skipif(
-    not _works() or not shutil.which("nft") or not shutil.which("ethtool"),
+    not IS_POSSIBLE or not shutil.which("nft") or not shutil.which("ethtool"),
     reason="no right to make a network namespace, or no nftables or ethtool",
 )
 
