@@ -13,6 +13,8 @@ from bench.cpu import rss_bytes
 from tests.network import PATIENCE, wait_until
 
 STOP_LIMIT_S = 10 * PATIENCE
+START_LIMIT_S = 60 * PATIENCE
+"""For one that starts and finds that it cannot serve."""
 COMPLAINTS = ("Traceback", " ERROR ", "Exception", "internal error")
 
 
@@ -57,12 +59,12 @@ class Server:
     def lines_with(self, text: str) -> list[str]:
         return [line for line in self.lines if text in line]
 
-    def wait_for_end(self) -> int:
+    def wait_for_end(self, limit_s: float = STOP_LIMIT_S) -> int:
         """Wait until the server ended by itself or by a signal and its log is complete; gives the exit code."""
         try:
-            code = self.process.wait(STOP_LIMIT_S)
+            code = self.process.wait(limit_s)
         except subprocess.TimeoutExpired:
-            raise AssertionError("\n".join([f"it has not ended after {STOP_LIMIT_S:g} s", *self.lines])) from None
+            raise AssertionError("\n".join([f"it has not ended after {limit_s:g} s", *self.lines])) from None
         self._reader.join(STOP_LIMIT_S)
         return code
 

@@ -9,7 +9,7 @@ from typing import IO
 import pytest
 
 from tests.e2e.clips import encode
-from tests.e2e.server import Server, start
+from tests.e2e.server import START_LIMIT_S, STOP_LIMIT_S, Server, start
 from tests.e2e.viewer import Viewer, packet_types
 
 SENDER_OR_RECEIVER_REPORT = (200, 201)
@@ -106,7 +106,7 @@ def test_empty_standard_input() -> None:
 
 def test_wrong_settings_are_all_named(clip: Path) -> None:
     server = start(clip, "--fps", "0", "--rtsp-path", "video")
-    assert ended(server) == 2
+    assert ended(server, START_LIMIT_S) == 2
     assert [("--fps" in line, "--rtsp-path" in line) for line in server.lines] == [(True, False), (False, True)]
 
 
@@ -118,15 +118,15 @@ def pipe_without_reader() -> IO[bytes]:
 
 def refusal(server: Server, exit_code: int) -> str:
     """The one line that a server which cannot begin says, apart from its log."""
-    assert ended(server) == exit_code
+    assert ended(server, START_LIMIT_S) == exit_code
     said = server.lines_with("vstream: ")
     assert len(said) == 1
     assert server.complaints() == []
     return said[0]
 
 
-def ended(server: Server) -> int:
+def ended(server: Server, limit_s: float = STOP_LIMIT_S) -> int:
     try:
-        return server.wait_for_end()
+        return server.wait_for_end(limit_s)
     finally:
         server.process.kill()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.operating import Operator
-from tests.e2e.server import Server, serving, start
+from tests.e2e.server import START_LIMIT_S, Server, serving, start
 from tests.e2e.viewer import Viewer
 from tests.network import wait_until
 
@@ -184,7 +184,7 @@ def test_a_taken_port_that_was_chosen(clip: Path) -> None:
     operator = Operator()
     with socket.create_server((operator.host, operator.port)):
         server = start(clip, *operator.flags)
-        assert server.wait_for_end() == 3
+        assert server.wait_for_end(START_LIMIT_S) == 3
         assert "METRICS_PORT" in server.lines[-1]
 
 
