@@ -61,11 +61,17 @@ def test_a_standard_output_that_takes_nothing_ends_nothing(clip: Path, broken: s
 
 def test_the_end_of_standard_input_ends_every_session(tmp_path: Path) -> None:
     clip = encode(tmp_path / "clip.h264", "keyint=30:bframes=0", frames=60)
-    with clip.open("rb") as data:
-        server = start("-", stdin=data)
-        with Viewer(server.url).play("udp") as viewer:
-            viewer.wait_for_goodbye()
-        assert (ended(server), server.complaints()) == (0, [])
+    read_end, write_end = os.pipe()
+    server = start("-", stdin=read_end)
+    os.close(read_end)
+    with os.fdopen(write_end, "wb") as feed:
+        feed.write(clip.read_bytes())
+        feed.flush()
+        viewer = Viewer(server.url).play("udp")
+        viewer.rtp()
+    with viewer:
+        viewer.wait_for_goodbye()
+    assert (ended(server), server.complaints()) == (0, [])
 
 
 def test_taken_rtsp_port(clip: Path) -> None:
