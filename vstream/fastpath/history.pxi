@@ -64,39 +64,30 @@ cdef inline uint64_t number_up_to(const train_t *newest, uint16_t sequence) noex
     return last - <uint16_t>(last - sequence)
 
 
-cdef bint history_has(history_t *history, uint16_t sequence, place_t *found) noexcept nogil:
-    cdef uint32_t low = 0, high = history.count, middle
+cdef inline train_t *kept_at(history_t *history, gop_t *gop, uint32_t i) noexcept nogil:
+    """A train of the history, or of the GOP where that is NULL."""
+    return history_at(history, i).train if history != NULL else gop.trains[i]
+
+
+cdef bint kept_has(history_t *history, gop_t *gop, uint32_t count, uint16_t sequence, place_t *found) noexcept nogil:
+    """Find a packet in the history, or in the GOP where that is NULL, of so many trains.
+
+    They are kept in their order, so that asking for what is not there costs little however many they are.
+    """
+    cdef uint32_t low = 0, high = count, middle
     cdef uint64_t number
-    if not history.count:
+    if not count:
         return False
-    number = number_up_to(history_at(history, history.count - 1).train, sequence)
+    number = number_up_to(kept_at(history, gop, count - 1), sequence)
     while high - low > 1:
         middle = (low + high) // 2
-        if history_at(history, middle).train.first_sequence <= number:
+        if kept_at(history, gop, middle).first_sequence <= number:
             low = middle
         else:
             high = middle
-    return train_has(history_at(history, low).train, number, found)
-
-
-cdef bint gop_has(gop_t *gop, uint16_t sequence, place_t *found) noexcept nogil:
-    cdef uint32_t low = 0, high = gop.count, middle
-    cdef uint64_t number
-    if not gop.count:
-        return False
-    number = number_up_to(gop.trains[gop.count - 1], sequence)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if gop.trains[middle].first_sequence <= number:
-            low = middle
-        else:
-            high = middle
-    return train_has(gop.trains[low], number, found)
+    return train_has(kept_at(history, gop, low), number, found)
 
 
 cdef bint history_find(history_t *history, gop_t *gop, uint16_t sequence, place_t *found) noexcept nogil:
-    """Find a packet by its sequence number, the newest first; a newcomer may lose one of the pictures it began with.
-
-    Trains are kept in their order, so that asking for what is not there costs little however many they are.
-    """
-    return history_has(history, sequence, found) or gop_has(gop, sequence, found)
+    """Find a packet by its sequence number, the newest first; a newcomer may lose one of the pictures it began with."""
+    return kept_has(history, NULL, history.count, sequence, found) or kept_has(NULL, gop, gop.count, sequence, found)
