@@ -16,6 +16,7 @@ from vstream.config.report import json as settings_json
 from vstream.log import without_credentials
 from vstream.probe.kubernetes import pod_view
 from vstream.probe.machine import Machine
+from vstream.probe.unfinished import written_whole
 
 _FOLDER = "vstream-probe"
 _LOG_LINES = "1000"
@@ -78,8 +79,7 @@ def _without(secrets: list[str], text: str) -> str:
 
 
 def _write(file: Path, members: Mapping[str, str]) -> None:
-    unfinished = file.parent / f".{file.name}.{os.getpid()}"
-    try:
+    with written_whole(file) as unfinished:
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as out, tarfile.open(fileobj=out, mode="w:gz") as archive:
             for name, text in members.items():
@@ -87,7 +87,3 @@ def _write(file: Path, members: Mapping[str, str]) -> None:
                 entry = tarfile.TarInfo(f"{_FOLDER}/{name}")
                 entry.size, entry.mtime, entry.mode = len(content), int(time.time()), 0o600
                 archive.addfile(entry, io.BytesIO(content))
-        unfinished.replace(file)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise

@@ -1,6 +1,5 @@
 """A picture of the stream, decoded and saved as JPEG."""
 
-import os
 from pathlib import Path
 
 from vstream._fastpath import split
@@ -8,6 +7,7 @@ from vstream.h264 import NalType
 from vstream.probe.finding import Finding, failure, ok
 from vstream.probe.subject import Subject
 from vstream.probe.trial import Trial
+from vstream.probe.unfinished import written_whole
 
 _ADVICE = "see the checks above"
 
@@ -37,13 +37,8 @@ def _save(trial: Trial, file: Path) -> tuple[int, int]:
         ValueError: the stream cannot be decoded.
     """
     jpeg, size = _last_picture(trial)
-    unfinished = file.parent / f".{file.name}.{os.getpid()}"
-    try:
+    with written_whole(file) as unfinished:
         unfinished.write_bytes(jpeg)
-        unfinished.replace(file)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
     return size
 
 
